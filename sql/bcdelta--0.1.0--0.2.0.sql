@@ -91,6 +91,20 @@ COMMENT ON COLUMN bcdelta.directory.name IS 'the name of the record; of a locati
 COMMENT ON COLUMN bcdelta.directory.store_id IS 'what named() returns';
 COMMENT ON COLUMN bcdelta.directory.read_at IS 'when the list was read';
 
+CREATE TABLE bcdelta.learned (
+	store text COLLATE "C" NOT NULL,
+	resource text COLLATE "C" NOT NULL,
+	collection text COLLATE "C" NOT NULL,
+	keeps boolean NOT NULL,
+	learned_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	PRIMARY KEY (store, resource, collection)
+);
+COMMENT ON TABLE bcdelta.learned IS
+'what the first push with enough changes has found out about a store: whether an update of a record keeps elements of a collection, such as custom_fields, that it does not have';
+COMMENT ON COLUMN bcdelta.learned.store IS 'the store, as in bcdelta.feed.store';
+COMMENT ON COLUMN bcdelta.learned.keeps IS 'true: changed and new elements of several records share a request; false: each takes one';
+COMMENT ON COLUMN bcdelta.learned.learned_at IS 'when it was found out; if the row is deleted, the store is asked again';
+
 CREATE FUNCTION bcdelta.named(resource text, name text) RETURNS bigint
 LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'bcdelta_named';
 COMMENT ON FUNCTION bcdelta.named(text, text) IS

@@ -16,7 +16,7 @@
 bool
 bcd_add_parent(BcdParents *parents, const BcdItem *item)
 {
-	int64		id = parents->most > 0 ? bcd_item_parent(item) : 0;
+	int64		id = parents->most == 0 ? 0 : parents->records ? item->store_id : bcd_item_parent(item);
 	int			i;
 
 	if (parents->most == 0)
@@ -35,7 +35,7 @@ void
 bcd_gather_by_parent(BcdLane *lane, BcdStage stage, int most)
 {
 	dlist_head *queue = &lane->gates->gate[stage].queue;
-	BcdParents	parents = {.most = most};
+	BcdParents	parents = {.most = most,.records = lane->gates->gate[stage].collection};
 	dlist_head	rest;
 	dlist_mutable_iter iter;
 

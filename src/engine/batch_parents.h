@@ -13,6 +13,7 @@ typedef struct BcdParents
 	int64		ids[BCD_PAGE_LIMIT];
 	int			n;
 	int			most;			/* 0: any number, and none is noted */
+	bool		records;		/* of elements: the records of the items */
 } BcdParents;
 
 extern bool bcd_add_parent(BcdParents *parents, const BcdItem *item);

@@ -249,7 +249,7 @@ bcd_choice_forget(BcdChoiceParent *parent)
 {
 	MemoryContextReset(parent->cxt);
 	parent->options = NIL;
-	parent->known = parent->stale = false;
+	parent->known = parent->stale = parent->bare = false;
 }
 
 /* Returns the fields of a new record, with ids added to the names. */

@@ -29,6 +29,8 @@ typedef struct BcdChoiceParent
 	MemoryContext cxt;			/* of its options */
 	bool		known;			/* its options have been read or created */
 	bool		stale;			/* options were created since they were read */
+	bool		bare;			/* it had none when they were read, and ours
+								 * is the first one */
 	List	   *options;
 	int64		records;		/* number of records below it */
 } BcdChoiceParent;

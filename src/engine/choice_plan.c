@@ -98,13 +98,14 @@ read_options(BcdJob *job, const cJSON *reply)
 		return;
 	cJSON_ArrayForEach(option, data)
 		bcd_choice_add(parent, option);
-	parent->known = true;
+	parent->known = parent->bare = true;
 	decide_again(job);
 }
 
 /*
  * An option or a value was created.  Its ids are good enough to see what else
- * is missing; before any are sent, they are read again.
+ * is missing; before any are sent, they are read again, unless there are no
+ * others: then the reply has all.
  */
 static void
 read_made(BcdJob *job, const cJSON *reply)
@@ -116,6 +117,7 @@ read_made(BcdJob *job, const cJSON *reply)
 	{
 		bcd_choice_add(parent, data);
 		parent->known = true;
+		parent->stale = !parent->bare || parent->options == NIL;
 	}
 	decide_again(job);
 }
@@ -275,6 +277,7 @@ make_job(BcdLane *lane, BcdStage stage, BcdChoiceParent *parent, BcdItem *item, 
 	BcdJob	   *job = choice->option ? value_job(lane, stage, parent, choice) : option_job(lane, stage, parent, choice->name);
 
 	/* unknown until the reply has arrived */
+	parent->bare = parent->bare && parent->options == NIL;
 	parent->known = false;
 	parent->stale = true;
 	job->read = read_made;

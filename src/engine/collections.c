@@ -354,6 +354,29 @@ bcd_known_with_elements(const BcdItem *item, const cJSON *element)
 	return known;
 }
 
+/* Returns an item's record in the reply to an update that has its elements, or NULL. */
+const cJSON *
+bcd_record_with_elements(const BcdItem *item, const cJSON *data)
+{
+	const BcdResource *r = item->lane->feed->resource;
+	const cJSON *record;
+	int64		id;
+
+	cJSON_ArrayForEach(record, data)
+	{
+		if (bcd_json_id(record, r->id, &id) && id == item->store_id)
+			return record;
+	}
+	return NULL;
+}
+
+/* Returns the elements of that record, or NULL. */
+const cJSON *
+bcd_elements_with_record(const BcdItem *item, const cJSON *data)
+{
+	return cJSON_GetObjectItemCaseSensitive(bcd_record_with_elements(item, data), ((BcdTask *) linitial(item->tasks))->facet->collection);
+}
+
 static const cJSON *
 find_element(const BcdItem *item, const BcdTask *task, const cJSON *data)
 {
@@ -379,6 +402,8 @@ bcd_element_in_reply(const BcdItem *item, const cJSON *data)
 {
 	int			i;
 
+	if (first_task(item)->action == &first_task(item)->facet->together)
+		data = bcd_elements_with_record(item, data);
 	for (i = 1; i < item->sends; i++)
 		if (find_element(item, list_nth(item->tasks, i), data) == NULL)
 			return NULL;

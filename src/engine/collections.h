@@ -20,6 +20,8 @@ extern bool bcd_split_elements(BcdJob *job);
 extern int	bcd_job_records(const BcdJob *job);
 extern Jsonb *bcd_task_sends(const BcdTask *task);
 extern Jsonb *bcd_item_sent(const BcdItem *item, BcdStage stage);
+extern const cJSON *bcd_record_with_elements(const BcdItem *item, const cJSON *data);
+extern const cJSON *bcd_elements_with_record(const BcdItem *item, const cJSON *data);
 extern Jsonb *bcd_nested_of(const BcdItem *item, Jsonb *body);
 extern bool bcd_body_is_nested(const BcdItem *item, Jsonb *body);
 extern bool bcd_element_may_be_there(const BcdJob *job);

@@ -24,7 +24,7 @@ typedef enum BcdStage
 	BCD_REMOVE,
 	BCD_FACET,					/* write the second facet of the record; each
 								 * further facet has its own stages: stage.c */
-	BCD_STAGES = BCD_FACET + 4 * (BCD_MAX_FACETS - 1),
+	BCD_STAGES = BCD_FACET + 5 * (BCD_MAX_FACETS - 1),
 	BCD_CLAIM = BCD_STAGES		/* no queue: where new items come from */
 } BcdStage;
 
@@ -79,6 +79,16 @@ typedef enum BcdUpdatePurpose
 	BCD_PURPOSE_LET_GO			/* make the record of a row that is gone give
 								 * up what another row needs */
 } BcdUpdatePurpose;
+
+/* What an item is doing to find out what the store keeps: see nested.c */
+typedef enum BcdAsking
+{
+	BCD_ASKS_NOTHING,
+	BCD_ASKS_READ,				/* its record is read ... */
+	BCD_ASKS_WRITE,				/* ... and written ... */
+	BCD_ASKS_CHECK,				/* ... and read once more */
+	BCD_ASKS_NO_MORE			/* a decision: it is done */
+} BcdAsking;
 
 /* What is known of an item's record */
 typedef struct BcdItemRecord
@@ -151,6 +161,9 @@ typedef struct BcdDecision
 	bool		singly;
 	bool		sweeps;
 	bool		asks;
+	BcdAsking	asking;			/* see the item; nothing: unchanged */
+	bool		answered;		/* the store's answer is ... */
+	bool		keeps;			/* ... that it keeps what an update lacks */
 	struct BcdHeldBy *held_by;
 	char	   *waits_feed;		/* the row it waits for */
 	char	   *waits_key;

@@ -127,6 +127,7 @@ typedef struct BcdItem
 	BcdUpdatePurpose purpose;
 	BcdDecision *final_decision;	/* after its purpose, or NULL */
 	bool		asked;			/* a row that is gone has what this one needs */
+	BcdAsking	asking;
 	List	   *ends;			/* see the decision */
 	char	   *held;
 	BcdDecision decision;
@@ -174,6 +175,8 @@ typedef struct BcdGates
 	struct BcdKept *kept;		/* list_kept.c */
 	struct BcdChoiceIds *choices;	/* choice_ids.c */
 	struct BcdJob *extra;		/* a job without items under way, or NULL */
+	BcdItem    *asking;			/* the one that asks something: nested.c */
+	int			unclear;		/* items that have got no answer */
 	int64		default_id;		/* the store's default for a field */
 	int64		moved;			/* number of moves from stage to stage */
 	int64		looked_at;		/* value of moved when turns were last given */

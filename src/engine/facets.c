@@ -18,6 +18,7 @@
 #include "utils/memutils.h"
 
 #include "base/compat.h"
+#include "engine/asking.h"
 #include "engine/collections.h"
 #include "engine/decide.h"
 #include "engine/element_keys.h"
@@ -167,10 +168,10 @@ bcd_decide_part(BcdItem *item, BcdStage stage, BcdOutcome outcome, Jsonb *known)
 	else
 		known = without_tasks(item, known);
 	bcd_decide_record(item)->known = known;
-	if (stage == BCD_CREATE && bcd_item_must_read(item))
+	if (bcd_nested_was_written(item, stage) || (stage == BCD_CREATE && bcd_item_must_read(item)))
 	{
 		bcd_decide_stage(item, BCD_READ);
-		decide_part(item, stage, outcome);
+		decide_part(item, stage, stage == BCD_CREATE ? outcome : BCD_UPDATED);
 		item->decision.link = BCD_LINK_PUT;
 		return;
 	}
@@ -280,10 +281,7 @@ bcd_decide_refused_at(BcdItem *item, BcdStage stage, int status, char *error)
 
 	if (stage == BCD_CREATE && bcd_body_is_nested(item, item->body))
 	{
-		/*
-		 * one element may be why the record was refused: they are sent one by
-		 * one
-		 */
+		/* one element may be the reason: they are sent one by one */
 		bcd_decide_stage(item, BCD_TURN);
 		item->decision.apart = true;
 		item->decision.error = error;

@@ -6,6 +6,7 @@
 
 #include "utils/memutils.h"
 
+#include "engine/asking.h"
 #include "engine/directory.h"
 #include "engine/engine.h"
 #include "engine/gates.h"
@@ -19,10 +20,7 @@
 #include "payload/payload.h"
 #include "resource/resource.h"
 
-/*
- * Creates an item for a key; it is put into a queue once its claim is
- * committed.
- */
+/* Creates an item for a key; it is queued once its claim is committed. */
 BcdItem *
 bcd_item_create(BcdLane *lane, const char *key)
 {
@@ -43,6 +41,7 @@ bcd_item_create(BcdLane *lane, const char *key)
 void
 bcd_item_free(BcdLane *lane, BcdItem *item)
 {
+	bcd_nested_leaves(lane->gates, item);
 	lane->gates->items--;
 	lane->gates->bytes -= item->bytes;
 	MemoryContextDelete(item->cxt);
@@ -64,9 +63,7 @@ bcd_item_queue(BcdLane *lane, BcdItem *item, BcdStage stage)
 	lane->gates->gate[stage].queued++;
 }
 
-/*
- * Puts an item at the head of a queue, as it was to be sent before the others.
- */
+/* Puts an item at the head of a queue: it was to be sent before the others. */
 static void
 bcd_item_first(BcdLane *lane, BcdItem *item, BcdStage stage)
 {
@@ -400,6 +397,7 @@ take_over(BcdItem *item, const BcdDecision *d)
 	item->whole_read = d->next == BCD_READ && d->whole;
 	item->looks = d->next == BCD_READ && d->looks;
 	item->swept = d->sweeps;
+	bcd_nested_take_over(item, d);
 }
 
 /* The same for a new item that was decided on outside a claim. */

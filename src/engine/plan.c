@@ -29,6 +29,7 @@
 #include "engine/lane.h"
 #include "engine/lookup.h"
 #include "engine/natural_key.h"
+#include "engine/nested.h"
 #include "engine/plan.h"
 #include "engine/plan_task.h"
 #include "engine/read_again.h"
@@ -99,7 +100,8 @@ group_size(BcdLane *lane, BcdStage stage, int most)
 	int			n = 0;
 	int			limit;
 	bool		whole = lane->gates->send_partial;
-	BcdParents	parents = {.most = lane->gates->gate[stage].writes ? lane->gates->gate[stage].endpoint->parents : 0};
+	BcdParents	parents = {.most = lane->gates->gate[stage].writes ? lane->gates->gate[stage].endpoint->parents : 0,
+	.records = lane->gates->gate[stage].collection};
 	bool		shares;
 
 	if (dlist_is_empty(&lane->gates->gate[stage].queue) || !bcd_endpoint_is_free(lane, stage))
@@ -253,8 +255,10 @@ facet_job(BcdLane *lane, bool *drains)
 
 		if (lane->gates->gate[stage].queued == 0)
 			continue;
-		if ((job = merged_job(lane, stage)) != NULL)
+		if ((job = merged_job(lane, stage)) != NULL || (job = bcd_plan_nested(lane, stage)) != NULL)
 			return job;
+		if (bcd_nested_waits(lane, stage))
+			continue;
 		if (bcd_stage_choices(lane->feed->resource, stage) && bcd_plan_choices(lane, stage, &job) == 0)
 		{
 			if (job)

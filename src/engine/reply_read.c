@@ -22,6 +22,7 @@
 #include "engine/lookup.h"
 #include "engine/lost_create.h"
 #include "engine/natural_key.h"
+#include "engine/nested.h"
 #include "engine/replace.h"
 #include "engine/reply_error.h"
 #include "engine/removal_children.h"
@@ -322,6 +323,11 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 		{
 			(void) bcd_json_field_int64(record, job->lane->feed->resource->id, &bcd_decide_record(item)->store_id);
 			decide_written(item, BCD_CREATE, record);
+		}
+		else if (elements && bcd_nested_is_named(job, item, data))
+		{
+			decide_written(item, job->stage, record);
+			bcd_nested_check(item, data);
 		}
 		else if (job->stage != BCD_CREATE && (record || silent))
 			decide_written(item, job->stage, record);

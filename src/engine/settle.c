@@ -31,6 +31,8 @@
 #include "engine/job.h"
 #include "engine/keyed.h"
 #include "engine/lane.h"
+#include "engine/nested.h"
+#include "engine/nested_ask.h"
 #include "engine/refused_request.h"
 #include "engine/reply_error.h"
 #include "engine/reply_read.h"
@@ -107,6 +109,8 @@ decide(BcdJob *job, const char *unreadable)
 		job->read(job, NULL);
 		return;
 	}
+	if (bcd_nested_refused(job))
+		return;
 	if (was_a_success(job))
 	{
 		if (unreadable == NULL)
@@ -462,6 +466,7 @@ bcd_settle(BcdJob *job)
 	BCD_DEBUG_POINT("settled");
 	if (job->stage == BCD_CREATE)
 		bcd_learn_promise(job);
+	bcd_nested_learn(job);
 	if (job->taken)
 		job->taken(job);
 	job->run->counts.conflicts += job->conflicts;

@@ -41,7 +41,8 @@ kind_of(BcdStage stage)
 /*
  * Each facet other than the first has a stage for its updates, and, if it is a
  * collection, for fields of elements that are updated alone, for elements that
- * are added and for those that are removed.
+ * are added, for those that are removed, and for those that are written by an
+ * update of their record.
  */
 enum
 {
@@ -49,6 +50,7 @@ enum
 	SINGLES,
 	ADDITIONS,
 	REMOVALS,
+	TOGETHER,
 	STAGES_OF_FACET
 };
 
@@ -79,7 +81,17 @@ bcd_stage_of(const BcdTask *task)
 		return BCD_REMOVE;
 	Assert(stage != BCD_UPDATE || task->action == &facet->update);
 	return stage + (task->action == &facet->create ? ADDITIONS : task->action == &facet->remove ? REMOVALS :
-					task->action == &facet->alone ? SINGLES : UPDATES);
+					task->action == &facet->alone ? SINGLES : task->action == &facet->together ? TOGETHER : UPDATES);
+}
+
+/*
+ * The stage from which items come to one that writes elements together: they are
+ * removed first.
+ */
+BcdStage
+bcd_stage_of_removals(BcdStage together)
+{
+	return together - TOGETHER + REMOVALS;
 }
 
 /* The stage whose requests change the natural keys of records that exist. */
@@ -133,10 +145,18 @@ bcd_stage_action(const BcdResource *resource, BcdStage stage)
 
 		facet += bcd_stage_nth_facet(stage);
 		return kind == ADDITIONS ? &facet->create : kind == REMOVALS ? &facet->remove :
-			kind == SINGLES ? &facet->alone : &facet->update;
+			kind == SINGLES ? &facet->alone : kind == TOGETHER ? &facet->together : &facet->update;
 	}
 	return stage == BCD_CREATE ? &facet->create :
 		stage == BCD_UPDATE ? &facet->update : &facet->remove;
+}
+
+/* Do the requests of a stage write elements by updates of their records? */
+bool
+bcd_stage_is_together(const BcdResource *resource, BcdStage stage)
+{
+	return BCD_IS_FACET(stage) && bcd_stage_nth_facet(stage) < resource->nfacets &&
+		bcd_stage_action(resource, stage) == &resource->facets[bcd_stage_nth_facet(stage)].together;
 }
 
 /* The list of elements that records do not show, or NULL. */

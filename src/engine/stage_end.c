@@ -75,5 +75,7 @@ bcd_stage_is_exhausted(const BcdLane *lane, BcdStage stage)
 {
 	if (lane->gates->gate[stage].reads)
 		return reads_flush(lane);
+	if (bcd_stage_is_together(lane->gates->resource, stage) && !bcd_stage_is_idle(lane, bcd_stage_of_removals(stage)))
+		return false;
 	return plan_flushes(lane) && (!BCD_IS_FACET(stage) || writes_are_idle(lane));
 }

@@ -44,6 +44,7 @@ bcd_feed_subject(const BcdFeed *feed, Jsonb *wanted, int64 store_id, Jsonb *know
 	row->known = known;
 	row->options = feed->options_json;
 	row->merged = feed->merged;
+	row->together = feed->together;
 	row->apart = false;
 }
 

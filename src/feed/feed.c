@@ -33,7 +33,7 @@
 #include "capture/key_text.h"
 #include "feed/feed.h"
 #include "feed/feed_halt.h"
-#include "feed/feed_options.h"
+#include "feed/nested.h"
 #include "feed/policy.h"
 #include "resource/resource.h"
 #include "store/store_identity.h"
@@ -120,6 +120,7 @@ feed_of_row(const BcdFeedRow *row, MemoryContext cxt)
 	feed->store = row->store;
 	feed->has_links = row->has_links;
 	feed->server_store = bcd_server_identity(feed->server);
+	bcd_feed_nested(feed);
 	feed->halt = bcd_halt(feed->name, row->home, feed->store, feed->has_links,
 						  feed->server, feed->server_store, &feed->paused_reason);
 	if (feed->halt != BCD_NO_HALT)

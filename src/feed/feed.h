@@ -92,6 +92,10 @@ typedef struct BcdFeed
 	uint32		merged;			/* bits of the facets that are written with
 								 * the record, because the store does not let
 								 * us write them on their own */
+	uint32		together;		/* bits of the collections whose elements are
+								 * written by updates of their records */
+	uint32		asks;			/* bits of those of which it is not known
+								 * whether that would harm others */
 	bool		adjusted;		/* fields of some rows may be adjusted: see
 								 * tables/adjustment.h */
 	Oid			owner;			/* exists after bcd_feed_load() */

@@ -33,6 +33,7 @@ typedef struct OptionKind
 		FOR_DEFAULT,			/* those whose records have a default */
 		FOR_PLACE,				/* those with a facet that it places */
 		FOR_MANY,				/* those of which the store may create many */
+		FOR_NESTED,				/* those whose updates can have elements */
 		FOR_COUNTED,			/* those with a facet that it chooses */
 		FOR_DATED,				/* those whose records tell when they were
 								 * changed */
@@ -50,6 +51,7 @@ static const OptionKind kinds[] = {
 	{"location_id", offsetof(BcdFeedOptions, location_id), NULL, NULL, 0, FOR_PLACE},
 	{"max_changes", offsetof(BcdFeedOptions, max_changes), NULL, NULL, 0, FOR_ALL},
 	{"modified", offsetof(BcdFeedOptions, modified), NULL, "an SQL expression", 0, FOR_DATED},
+	{"nested", offsetof(BcdFeedOptions, nested_kept), "keep", "single", offsetof(BcdFeedOptions, nested_singly), FOR_NESTED},
 	{"nulls", offsetof(BcdFeedOptions, clears), "clear", "keep", 0, FOR_ALL},
 	{"push", offsetof(BcdFeedOptions, immediate), "immediate", "run", 0, FOR_ALL},
 	{"stale_link", offsetof(BcdFeedOptions, stale_fails), "fail", "create", 0, FOR_ALL},
@@ -79,11 +81,23 @@ is_chosen(const char *name, const BcdResource *resource)
 }
 
 static bool
+has_together(const BcdResource *resource)
+{
+	int			i;
+
+	for (i = 0; i < resource->nfacets; i++)
+		if (resource->facets[i].together.endpoint)
+			return true;
+	return false;
+}
+
+static bool
 applies(const OptionKind *kind, const BcdResource *resource)
 {
 	return kind->scope == FOR_ALL || (kind->scope == FOR_DEFAULT && resource->defaulted) ||
 		(kind->scope == FOR_PLACE && is_place(kind->name, resource)) ||
 		(kind->scope == FOR_MANY && resource->facets->create.many) ||
+		(kind->scope == FOR_NESTED && has_together(resource)) ||
 		(kind->scope == FOR_DATED && resource->dated) ||
 		(kind->scope == FOR_HIDDEN && resource->hidden_by) ||
 		(kind->scope == FOR_COUNTED && is_chosen(kind->name, resource));

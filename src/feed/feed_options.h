@@ -23,6 +23,10 @@ typedef struct BcdFeedOptions
 	bool		relative;		/* differences are sent: see counted.c */
 	bool		creates_many;	/* new records share requests: always, */
 	bool		creates_singly; /* or never; neither: if the store can */
+	bool		nested_kept;	/* elements are sent with an update of their
+								 * record: always, */
+	bool		nested_singly;	/* or never; neither: if the store keeps the
+								 * others */
 	bool		immediate;		/* changes are pushed when they are committed */
 	bool		clears;			/* a null empties the field */
 	int64		delete_after;	/* seconds for which records are hidden before

@@ -136,6 +136,7 @@ void
 bcd_estimate_add_row(BcdEstimate *e, const BcdFeed *feed, const BcdPreview *p, double weight)
 {
 	Case		which = ALWAYS;
+	const BcdAction *before = NULL;
 	ListCell   *lc;
 
 	if (strcmp(p->action, "deferred") == 0)
@@ -161,7 +162,17 @@ bcd_estimate_add_row(BcdEstimate *e, const BcdFeed *feed, const BcdPreview *p, d
 	{
 		const BcdTask *task = lfirst(lc);
 		const BcdAction *action = feed->options.creates_singly ? task->action : bcd_action_for_many(task->action, task->fields);
+		bool		together = action == &task->facet->together;
 
+		/* a request has all of those of a record, for so many records */
+		if (together && action == before)
+			continue;
+		before = action;
+		if (together)
+		{
+			use(e, action->endpoint, action->endpoint->parents, weight, which);
+			continue;
+		}
 		use(e, action->endpoint, batch_of(feed, action->endpoint, task->facet == feed->resource->facets), weight, which);
 	}
 }

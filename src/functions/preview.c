@@ -271,28 +271,33 @@ bcd_preview_row(BcdFeed *feed, char *key, BcdPreview *p)
 }
 
 /*
- * Returns the part of a request's body that belongs to one task, as jsonb, or
- * NULL if there is none.
+ * Returns the part of a request's body that belongs to a task, as jsonb, or NULL
+ * if there is none; n: of a task and those that an update of the record does
+ * with it.
  */
 static Jsonb *
-body_of(const BcdTask *task)
+body_of(BcdTask *const *tasks, int n)
 {
 	StringInfoData text;
 
-	if (task->action->endpoint->body == BCD_NO_BODY)
+	if (tasks[0]->action->endpoint->body == BCD_NO_BODY)
 		return NULL;
 	initStringInfo(&text);
-	bcd_body_append_object(&text, task);
+	if (tasks[0]->action == &tasks[0]->facet->together)
+		(void) bcd_body_append_together(&text, tasks, n);
+	else
+		bcd_body_append_object(&text, tasks[0]);
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
 }
 
 /* Puts one row into the result: a request, or the reason why there is none. */
 static void
-put_preview(BcdRows *rows, const char *key, const char *action, BcdTask *task, const char *error)
+put_preview(BcdRows *rows, const char *key, const char *action, BcdTask **tasks, int n, const char *error)
 {
+	BcdTask    *task = n > 0 ? tasks[0] : NULL;
 	Datum		values[PREVIEW_COLUMNS] = {0};
 	bool		nulls[PREVIEW_COLUMNS] = {false, false, true, true, true, true};
-	Jsonb	   *body = task ? body_of(task) : NULL;
+	Jsonb	   *body = task ? body_of(tasks, n) : NULL;
 	char	   *unknown = task ? bcd_task_unknown(task) : NULL;
 	char	   *path;
 
@@ -321,23 +326,41 @@ put_preview(BcdRows *rows, const char *key, const char *action, BcdTask *task, c
 	bcd_rows_put(rows, values, nulls);
 }
 
+/* Returns how many of a row's tasks are carried out by one request, from the nth on. */
+static int
+tasks_together(BcdTask **tasks, int nth, int n)
+{
+	int			end = nth + 1;
+
+	while (end < n && tasks[nth]->action == &tasks[nth]->facet->together && tasks[end]->action == tasks[nth]->action)
+		end++;
+	return end - nth;
+}
+
 static void
 put_row(BcdRows *rows, const BcdFeed *feed, const char *key, const BcdPreview *p)
 {
+	BcdTask   **tasks = palloc(sizeof(BcdTask *) * (list_length(p->tasks) + 1));
+	int			n = 0;
+	int			i = 0;
+	int			together;
 	ListCell   *lc;
 
-	if (p->tasks == NIL)
-		put_preview(rows, key, p->action, NULL, p->error);
 	foreach(lc, p->tasks)
 	{
-		BcdTask    *task = lfirst(lc);
-
+		tasks[n] = lfirst(lc);
 		/* only the store's reply to a push shows whether it does this */
 		if (!feed->options.creates_singly)
-			task->action = bcd_action_for_many(task->action, task->fields);
+			tasks[n]->action = bcd_action_for_many(tasks[n]->action, tasks[n]->fields);
+		n++;
 	}
-	foreach(lc, p->tasks)
-		put_preview(rows, key, p->action, lfirst(lc), lc == list_head(p->tasks) ? p->error : NULL);
+	if (n == 0)
+		put_preview(rows, key, p->action, NULL, 0, p->error);
+	for (; i < n; i += together)
+	{
+		together = tasks_together(tasks, i, n);
+		put_preview(rows, key, p->action, tasks + i, together, i == 0 ? p->error : NULL);
+	}
 }
 
 static void

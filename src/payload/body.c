@@ -225,6 +225,46 @@ bcd_body_append_object(StringInfo out, const BcdTask *task)
 	appendStringInfoChar(out, '}');
 }
 
+/* Appends the elements of an array to one that is being built. */
+static void
+append_elements(StringInfo out, Jsonb *array)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	append_jsonb(&text, array);
+	text.data[text.len - 1] = '\0';
+	appendStringInfoString(out, text.data + 1);
+	pfree(text.data);
+}
+
+/*
+ * Appends the object for a record whose update has elements below it: those of
+ * the first of these tasks, and of all others that are about the same.  Returns
+ * how many that are.
+ */
+int
+bcd_body_append_together(StringInfo out, BcdTask *const *tasks, int n)
+{
+	const char *record = tasks[0]->parent ? tasks[0]->parent : "null";
+	int			i;
+
+	appendStringInfo(out, "{\"%s\": %s, \"%s\": [", tasks[0]->resource->id, json_of_id(record), tasks[0]->facet->collection);
+	for (i = 0; i < n && tasks[i]->facet == tasks[0]->facet && strcmp(tasks[i]->parent ? tasks[i]->parent : "null", record) == 0; i++)
+	{
+		if (i > 0)
+			appendStringInfoString(out, ", ");
+		if (tasks[i]->beside && JB_ROOT_COUNT(tasks[i]->beside) > 0)
+		{
+			append_elements(out, tasks[i]->beside);
+			appendStringInfoString(out, ", ");
+		}
+		bcd_body_append_object(out, tasks[i]);
+	}
+	appendStringInfoString(out, "]}");
+	return i;
+}
+
 /* A list without ids might mean all records. */
 static void
 append_id(StringInfo out, const BcdTask *task)
@@ -252,7 +292,9 @@ bcd_body_append(StringInfo out, BcdTask *const *tasks, int n)
 	{
 		if (i > 0)
 			appendStringInfoChar(out, ',');
-		if (endpoint->body == BCD_IDS)
+		if (tasks[i]->action == &tasks[i]->facet->together)
+			i += bcd_body_append_together(out, tasks + i, n - i) - 1;
+		else if (endpoint->body == BCD_IDS)
 			append_id(out, tasks[i]);
 		else
 			bcd_body_append_object(out, tasks[i]);

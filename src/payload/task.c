@@ -277,8 +277,9 @@ is_not_inside(const char *name, JsonbValue *value, void *records)
 static List *
 add_element(List *tasks, const BcdTaskRow *row, const BcdFacet *facet, const BcdElementChange *change)
 {
-	const BcdAction *action = change->was == NULL ? &facet->create : change->is == NULL ? &facet->remove :
-	change->alone ? &facet->alone : &facet->update;
+	bool		together = change->is && !change->alone && (row->together & BIT(row->resource, facet)) != 0;
+	const BcdAction *action = together ? &facet->together : change->was == NULL ? &facet->create :
+	change->is == NULL ? &facet->remove : change->alone ? &facet->alone : &facet->update;
 	Jsonb	   *fields = change->is == NULL ? change->was : action->whole ? change->is : change->fields;
 	BcdTask    *task = task_create(row, facet, action, fields);
 	const BcdRecords *records = bcd_facet_records(row->resource, facet);
@@ -445,45 +446,6 @@ bcd_tasks(const BcdTaskRow *row)
 		return replacing_tasks(row);
 	take_apart(&parts, row, bcd_payload_changes(r, row->wanted, row->known));
 	return add_other_facets(add_fields(NIL, &parts, first), &parts);
-}
-
-static Jsonb *
-kept_jsonb(Jsonb *jsonb, const BcdTaskRow *row)
-{
-	Jsonb	   *kept;
-
-	if (jsonb == NULL || jsonb == row->wanted || jsonb == row->known || jsonb == row->options)
-		return jsonb;
-	kept = palloc(VARSIZE(jsonb));
-	memcpy(kept, jsonb, VARSIZE(jsonb));
-	return kept;
-}
-
-/*
- * Returns copies of a row's tasks in the current memory context, so that the
- * memory that it took to determine them can be freed; the row itself is kept.
- */
-List *
-bcd_tasks_keep(List *tasks, const BcdTaskRow *row)
-{
-	List	   *kept = NIL;
-	ListCell   *lc;
-
-	foreach(lc, tasks)
-	{
-		BcdTask    *task = palloc(sizeof(BcdTask));
-
-		*task = *(BcdTask *) lfirst(lc);
-		task->fields = kept_jsonb(task->fields, row);
-		task->row = kept_jsonb(task->row, row);
-		task->was = kept_jsonb(task->was, row);
-		task->is = kept_jsonb(task->is, row);
-		task->id = task->id ? pstrdup(task->id) : NULL;
-		task->parent = task->parent ? pstrdup(task->parent) : NULL;
-		task->within = task->within ? pstrdup(task->within) : NULL;
-		kept = lappend(kept, task);
-	}
-	return kept;
 }
 
 /* Returns the task that hides the record of a row that is gone. */

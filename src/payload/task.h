@@ -31,6 +31,10 @@ typedef struct BcdTask
 								 * it is new */
 	Jsonb	   *is;				/* and as it will be; NULL: it is removed */
 	Jsonb	   *options;		/* the feed's options, or NULL */
+	Jsonb	   *beside;			/* elements that an update of the record
+								 * repeats beside this one, and ... */
+	Jsonb	   *without;		/* ... those that it leaves out, to see
+								 * whether the store keeps them; or NULL */
 } BcdTask;
 
 /* The row for which tasks are determined */
@@ -46,10 +50,13 @@ typedef struct BcdTaskRow
 								 * record, but after it */
 	uint32		merged;			/* bits of the facets that are written with
 								 * the first */
+	uint32		together;		/* and of those whose elements are written by
+								 * updates of the record */
 } BcdTaskRow;
 
 extern List *bcd_tasks(const BcdTaskRow *row);
 extern List *bcd_tasks_keep(List *tasks, const BcdTaskRow *row);
+extern List *bcd_tasks_together_with(List *tasks, const BcdFacet *facet);
 extern BcdTask *bcd_task_of(const BcdTaskRow *row, const BcdFacet *facet, Jsonb *fields);
 extern const char *bcd_tasks_unread(const BcdTaskRow *row);
 extern Jsonb *bcd_task_collection(const BcdTask *task, Jsonb *payload);

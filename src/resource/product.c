@@ -274,6 +274,9 @@ static const BcdFilter product_filters[] = {
 static const BcdEndpoint product_list = {"GET", "/catalog/products", BCD_PAGE_LIMIT,.narrows = true};
 static const BcdEndpoint product_create = {"POST", "/catalog/products", 1, BCD_ONE, &bcd_reply_records,.narrows = true};
 static const BcdEndpoint product_update = {"PUT", "/catalog/products", 10, BCD_ARRAY, &bcd_reply_records,.narrows = true};
+
+/* Elements below ten products; the limit is that of what one product can have */
+static const BcdEndpoint product_elements = {"PUT", "/catalog/products", 2000, BCD_ARRAY, &bcd_reply_records,.parents = 10};
 static const BcdEndpoint product_delete = {"DELETE", "/catalog/products", 250, BCD_NO_BODY, &bcd_reply_silent};
 
 /*
@@ -315,7 +318,8 @@ static const BcdFacet product_facets[] = {
 		.placed_by = "location_id",
 		.update = {&bcd_stock_absolute,.members = product_stock},
 	},
-	{ELEMENTS("custom_fields", "custom-fields", true)},
+	/* why no others are written together: mapping.md */
+	{ELEMENTS("custom_fields", "custom-fields", true),.together = {&product_elements,.whole = true}},
 	{ELEMENTS("bulk_pricing_rules", "bulk-pricing-rules", true)},
 	{ELEMENTS("images", "images", false)},
 	{ELEMENTS("videos", "videos", false)},

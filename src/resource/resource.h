@@ -383,6 +383,10 @@ typedef struct BcdFacet
 	BcdAction	update;
 	BcdAction	alone;			/* of a collection: update of those fields of
 								 * an element that have a facet */
+	BcdAction	together;		/* the same, of several elements, and of new
+								 * ones: an update of the record that has
+								 * them, if the store keeps the others; or
+								 * nothing */
 	BcdAction	remove;
 	const BcdChoices *choices;	/* of the records that are created, or NULL */
 } BcdFacet;

@@ -30,6 +30,7 @@
 #include "engine/left_alone.h"
 #include "engine/lost_create.h"
 #include "engine/natural_key.h"
+#include "engine/nested_ask.h"
 #include "engine/parts.h"
 #include "engine/queue.h"
 #include "engine/replace.h"
@@ -424,6 +425,7 @@ push_read(BcdItem *item, const cJSON *record)
 	}
 	bcd_item_wants_write(item, !item->looks);
 	bcd_put_values(item);
+	bcd_nested_was_read(item, record);
 	if (item->decision.outcome == BCD_UNCHANGED && (bcd_update_has_arrived(item) || bcd_has_part(item, BCD_UPDATED)))
 		item->decision.outcome = BCD_UPDATED;
 	else if (item->decision.outcome == BCD_UNCHANGED)

@@ -142,7 +142,7 @@ KINDS = (
         per=0, fields={"name": "'Product ' || id", "sku": "'S' || id", "type": "'physical'", "weight": "1", "price": "1",
                        "custom_fields": "jsonb_build_array(jsonb_build_object('name', 'A', 'value', v::text))"}), (
             ("new", NEW, lambda n: n + n // 250, "look-up by 250, in the create"),
-            ("changed", CHANGED, lambda n: n, "update by 1"),
+            ("changed", CHANGED, lambda n: n // 10, "update by 10"),
             ("verify", VERIFY, lambda n: n // 250 + 1, "read by 250, count"))),
     ("channels of products, in their mapping", "product", dict(
         per=0, fields={"name": "'Product ' || id", "sku": "'S' || id", "type": "'physical'", "weight": "1", "price": "1",

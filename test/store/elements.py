@@ -210,6 +210,52 @@ def nested(store, item):
     return made
 
 
+def _update_in_product(store, sort, others, element, mode):
+    """The list after one element of an update: (list, id)."""
+    key = element.get("id") if mode != "renew" else None
+    known = next((o for o in others if o["id"] == key), None)
+    if key is not None and known is None:
+        raise Refused(error(422, "%s: there is no element %s below the product."
+                            % (sort.name, key)))
+    clean = _checked(sort, {name: value for name, value in element.items()
+                            if name != "id"}, known is None)
+    if known is None:
+        made = create(store, sort, others, clean)
+        return made, made[-1]["id"]
+    rest = [o for o in others if o is not known]
+    changed = {o["id"]: o for o in _joined(store, sort, rest,
+                                           dict(known, **clean))}
+    return [changed[o["id"]] for o in others], key
+
+
+def nested_update(store, record, item):
+    """The lists of a product after an update that has some of them.
+
+    The vendor does not say what becomes of elements that it does not have.
+    Setting nested_put: keep; replace: they are removed; renew: the same, and
+    the others get new ids; ignore: the update does not write elements.
+    """
+    made, mode = {}, store.settings["nested_put"]
+    for name in [name for name in item if name in NESTED]:
+        value = item.pop(name)
+        if mode == "refuse":
+            raise Refused(error(422, "%s cannot be updated." % name))
+        if type(value) is not list or not all(
+                isinstance(e, dict) for e in value):
+            raise Refused(error(422, "%s must be an array of objects" % name))
+        sort, kept = SORTS[name], []
+        has = [] if mode == "renew" else of(record, name)
+        if mode == "replace":
+            named = {e.get("id") for e in value}
+            has = [o for o in has if o["id"] in named]
+        for element in value:
+            has, key = _update_in_product(store, sort, has, element, mode)
+            kept.append(key)
+        if mode != "ignore":
+            made[name] = has
+    return made
+
+
 # -- the API -----------------------------------------------------------------
 
 def _record(call):

@@ -208,14 +208,16 @@ def put(call):
     show = _shower(call, call.params(_PUT_PARAMS))
     key = _existing(call)
     record = call.store.products.rows[key]
-    clean, errors = _checked(call, record, call.json_object())
+    item = dict(call.json_object())
+    below = elements.nested_update(call.store, record, item)
+    clean, errors = _checked(call, record, item)
     if errors:
         raise Refused(call.invalid(errors))
-    lost = _update(call, key, clean)
+    lost = _update(call, key, clean, below)
     return _one_saved(call, key, show, lost, as_list=False)
 
 
-def _update(call, key, clean):
+def _update(call, key, clean, below):
     """One update after its checks; returns fields that were not saved."""
     store = call.store
     lost = products.bad_url(clean)
@@ -228,8 +230,11 @@ def _update(call, key, clean):
     lost.update(_partial_fields(call, clean))
     next_brand = store.brands.next_id
     call.before(key, products.update(store, key, clean))
+    store.products.put(key, below, touch=False)
     _note_brand(call, next_brand)
     call.changed("product", key)
+    for name in below:
+        call.changed(name, key)
     return lost
 
 
@@ -300,10 +305,11 @@ def _put_item(call, item):
     if record is None:
         raise Refused(error(404, "The product %d was not found." % key))
     rest = {name: value for name, value in item.items() if name != "id"}
+    below = elements.nested_update(call.store, record, rest)
     clean, errors = _checked(call, record, rest)
     if errors:
         raise Refused(call.invalid(errors))
-    return _update(call, key, clean)
+    return _update(call, key, clean, below)
 
 
 def _check_keys(call, items):
@@ -318,8 +324,12 @@ def _check_keys(call, items):
 
 def put_batch(call):
     values = call.params(_WRITE_PARAMS)
-    show = _shower(call, values)
     items = _batch_items(call)
+    nested = {name for item in items for name in item
+              if name in elements.NESTED}
+    if nested and "include_fields" not in values:
+        values["include"] = sorted(nested)
+    show = _shower(call, values)
     _check_ids(call, items)
     if not call.store.settings["batch_in_order"]:
         _check_keys(call, items)

@@ -93,7 +93,7 @@ DEFAULTS = {
     "redirect_batch": 50, "redirect_delete_batch": 250,
     "redirect_mode": "atomic", "redirect_paths": "exact", "sites": [1000],
     # inventory
-    "image_names": True, "unfetchable": "",
+    "image_names": True, "unfetchable": "", "nested_put": "keep",
     "locations": [{"id": 1, "label": "Default location"}],
     "adjustment_batch_status": 413, "adjustment_mode": "atomic",
     "adjustment_errors": "one", "stock_over_limit": "drop",

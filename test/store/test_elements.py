@@ -13,8 +13,9 @@ class ElementCase(StoreCase):
     PATH = "custom-fields"
 
     def product(self, **below):
-        made = self.ok("POST", PRODUCTS, dict(
-            name="P", type="physical", weight=1, price=1, **below)).data
+        made = self.ok("POST", PRODUCTS, {
+            "name": "P", "type": "physical", "weight": 1, "price": 1,
+            **below}).data
         self.path = "%s/%d/%s" % (PRODUCTS, made["id"], self.PATH)
         return made
 
@@ -54,10 +55,47 @@ class CustomFields(ElementCase):
                 "custom_fields": below}).status, 422, below)
         self.assertEqual(self.control.state("products"), [])
 
-    def test_an_update_does_not_have_them(self):
-        made = self.product()
+    def changed(self, made, *elements):
+        """What an update of the product makes of its custom fields."""
+        reply = self.ok("PUT", PRODUCTS, [{"id": made["id"], "custom_fields":
+                                           list(elements)}]).data[0]
+        self.assertEqual(reply["custom_fields"], self.kept())
+        return [(e["name"], e["value"]) for e in self.kept()]
+
+    def test_an_update_keeps_those_that_it_does_not_have(self):
+        made = self.product(custom_fields=[FIELD, {"name": "a", "value": "b"}])
+        ids = [e["id"] for e in made["custom_fields"]]
+        self.assertEqual(self.changed(
+            made, {"id": ids[0], "value": "blue"}, {"name": "c", "value": "d"}),
+            [("Color", "blue"), ("a", "b"), ("c", "d")])
+        self.assertEqual([e["id"] for e in self.kept()][:2], ids)
+        for bad in ({"id": 999, "value": "x"}, {"name": "c"}, 7,
+                    {"name": "a", "value": "b"}):
+            self.refused(422, "PUT", PRODUCTS, [
+                {"id": made["id"], "price": 2, "custom_fields": [bad]}])
+        self.assertEqual(self.control.state("products")[0]["price"], 1)
+
+    def test_or_it_removes_them(self):
+        for mode, same_id in (("replace", True), ("renew", False)):
+            self.set(nested_put=mode)
+            made = self.product(name=mode, custom_fields=[
+                FIELD, {"name": "a", "value": "b"}])
+            first = made["custom_fields"][0]
+            self.ok("PUT", PRODUCTS, [{"id": made["id"], "custom_fields": [
+                first, {"name": "c", "value": "d"}]}])
+            kept = [e for e in self.control.state("elements")
+                    if e["product_id"] == made["id"]][0]["custom_fields"]
+            self.assertEqual([e["name"] for e in kept], ["Color", "c"])
+            self.assertEqual(kept[0]["id"] == first["id"], same_id)
+
+    def test_or_it_does_not_write_them(self):
+        made = self.product(custom_fields=[FIELD])
+        self.set(nested_put="ignore")
+        self.assertEqual(self.changed(made, {"name": "c", "value": "d"}),
+                         [("Color", "red")])
+        self.set(nested_put="refuse")
         self.refused(422, "PUT", PRODUCTS, [
-            {"id": made["id"], "custom_fields": [FIELD]}])
+            {"id": made["id"], "custom_fields": []}])
 
     def test_each_on_its_own(self):
         self.product()

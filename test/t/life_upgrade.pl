@@ -24,7 +24,7 @@ $products[-1]{sku} = 'S9a';
 my $shop = <<'EOC';
 -- all but the tables that 0.1.0 does not have
 SELECT format('GRANT SELECT ON bcdelta.%I TO "Reader"', relname) FROM pg_class WHERE relnamespace = 'bcdelta'::regnamespace AND relkind IN ('r', 'v')
-	AND relname <> ALL (ARRAY['directory', 'journal', 'adjustment', 'proven', 'proof', 'conflict', 'review', 'undo', 'undoable', 'rollback_field', 'id_change', 'dead_letter', 'total', 'metrics', 'event', 'trouble', 'sample', 'stage', 'authority', 'authority_now', 'freeze_leak', 'freeze_leaks', 'preflight_reply', 'stock_level', 'stock_balance', 'cutover', 'cutover_step', 'criterion', 'signature', 'go_live_fact', 'template']) \gexec
+	AND relname <> ALL (ARRAY['directory', 'learned', 'journal', 'adjustment', 'proven', 'proof', 'conflict', 'review', 'undo', 'undoable', 'rollback_field', 'id_change', 'dead_letter', 'total', 'metrics', 'event', 'trouble', 'sample', 'stage', 'authority', 'authority_now', 'freeze_leak', 'freeze_leaks', 'preflight_reply', 'stock_level', 'stock_balance', 'cutover', 'cutover_step', 'criterion', 'signature', 'go_live_fact', 'template']) \gexec
 CREATE TABLE label (maker text, word text);
 CREATE TABLE word (word text, meaning text);
 SELECT bcdelta.depends('makers', 'label', '{maker}');

@@ -73,6 +73,9 @@ subtest 'in a collection, added, changed and removed elements are sent, and no o
 	planned('widget', [ { id => 5, known => { name => 'A', labels => [ { id => 3, space => 's', name => 'n', value => 1 }, { id => 4, space => 's', name => 'm' } ] },
 			wanted => { name => 'A', labels => [ { space => 's', name => 'm' }, { space => 's', name => 'o', value => 1 } ] } } ],
 		['PUT /labels [{"id": 3, "widget_id": 5, "name": "o", "space": "s", "value": 1}]'], 'one whose key may change is changed into another');
+	planned('widget', [ map { { id => $_, together => 4, known => \%known, wanted => { name => 'A', cogs => [ { code => 2, teeth => 10 }, { code => 3, teeth => 1 }, { code => 4, teeth => 2 } ] } } } 5, 6 ],
+		[ 'DELETE /widgets/5/cogs/7', 'PUT /widgets [{"id": 5, "cogs": [{"id": 8, "teeth": 10}, {"code": 4, "teeth": 2}]},{"id": 6, "cogs": [{"id": 8, "teeth": 10}, {"code": 4, "teeth": 2}]}]',
+		  'DELETE /widgets/6/cogs/7' ], 'where an update of the record keeps others, it has the changed and the new ones');
 	my ($rc, undef, $error) = $node->psql('postgres',
 		q(SELECT requests('[{"resource": "widget", "id": 5, "known": {"name": "A"}, "wanted": {"name": "A", "cogs": []}}]')));
 	like($error, qr/the cogs of record 5 are not known/, 'what is not known is never guessed');

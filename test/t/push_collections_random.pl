@@ -18,11 +18,17 @@ my $shop = BCDelta::Shop->open('collections_random', store => { args => [ '--quo
 	server => { max_attempts => 20, error_limit => 100000 });
 my $store = $shop->store;
 
+# Elements of several products share requests where the store keeps those that an
+# update does not have.
+my $together = rand() < 0.5;
+my $options = $together ? '{"nested": "keep"}' : '{}';
+note("nested: $options");
+
 # Names may move from row to row, so that records do, too.
-$shop->sql(<<'EOC');
+$shop->sql(<<"EOC");
 CREATE TABLE item (id int PRIMARY KEY, code text NOT NULL, price int NOT NULL DEFAULT 1, props jsonb, rules jsonb, images jsonb);
 SELECT bcdelta.track('item', 'shop', 'product', '{"sku": "code", "name": "''Item '' || code", "price": "price",
-	"type": "''physical''", "weight": "1", "custom_fields": "props", "bulk_pricing_rules": "rules", "images": "images"}', on_delete => 'delete');
+	"type": "''physical''", "weight": "1", "custom_fields": "props", "bulk_pricing_rules": "rules", "images": "images"}', on_delete => 'delete', options => '$options');
 EOC
 
 sub pick { return $_[ rand @_ ]; }

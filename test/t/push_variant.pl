@@ -418,4 +418,19 @@ EOC
 	agrees('put right');
 };
 
+subtest 'the reply to the first option of a product has the ids of its values; the list is read again if there are others' => sub {
+	$shop->sql(q(INSERT INTO item VALUES (50), (51); INSERT INTO kind (id, item, price, stock, choices) SELECT 5000 + g, 50, 1, 1,
+			jsonb_build_array(jsonb_build_object('option_display_name', 'Size', 'label', 'S' || g)) FROM generate_series(1, 3) AS g;
+		INSERT INTO kind VALUES (5010, 51, NULL, 1, 'S', 'Red', 1)));
+	$shop->push(q('item'));
+	$shop->clear;
+	is($shop->push->{created}, 4, 'they are created');
+	my %reads;
+	$reads{ $_->{path} =~ m{/(\d+)/options$} ? $1 : '?' }++ foreach grep { $_->{method} eq 'GET' && $_->{path} =~ /options/ } $store->journal;
+	is_deeply(\%reads, { $shop->id('item', 50) => 1, $shop->id('item', 51) => 2 }, 'one read for one option, two for two');
+	agrees('a first option');
+	$shop->sql('DELETE FROM kind WHERE id > 5000; DELETE FROM item WHERE id >= 50');
+	$shop->push;
+};
+
 done_testing();

@@ -33,7 +33,9 @@ my $shop = BCDelta::Shop->open(
 	server => { timeout => 2, max_attempts => 8, error_limit => 100_000, max_concurrency => 8 },
 	node => { conf => "bcdelta.naptime = 1\nbcdelta.change_turn = 1\nwal_writer_delay = 5ms\nbcdelta.crash_limit = 0\n" });
 my ($node, $store) = ($shop->node, $shop->store);
-$store->settings({ locations => [ map { { id => $_ } } 1 .. 3 ], currencies => [qw(usd chf gbp)] });
+my $nested = (qw(keep replace renew))[ rand 3 ];
+note("nested_put: $nested");
+$store->settings({ nested_put => $nested, locations => [ map { { id => $_ } } 1 .. 3 ], currencies => [qw(usd chf gbp)] });
 $shop->sql(example_tables('shop'));
 $shop->sql(example_feeds('shop'));
 $shop->sql(slurp_file('test/random/shop.sql'));

@@ -32,6 +32,7 @@ static const BcdEndpoint widget_delete = {"DELETE", "/widgets", 100};
 static const BcdEndpoint dial = {"PUT", "/dials", 100, BCD_ARRAY,.inside = "dials",.beside = "\"by\": \"us\""};
 static const BcdEndpoint cog_create = {"POST", "/widgets/{parent}/cogs", 2, BCD_ARRAY};
 static const BcdEndpoint cog_update = {"PUT", "/cogs", 10, BCD_ARRAY};
+static const BcdEndpoint widget_cogs = {"PUT", "/widgets", 20, BCD_ARRAY,.parents = 3};
 static const BcdEndpoint cog_delete = {"DELETE", "/widgets/{parent}/cogs/{id}", 1};
 static const BcdEndpoint label_put = {"PUT", "/labels", 10, BCD_ARRAY};
 static const BcdEndpoint label_delete = {"DELETE", "/labels", 50};
@@ -69,7 +70,7 @@ static const BcdFacet widget_facets[] = {
 	{.create = {&widget_create},.update = {&widget_update,.needs = "name"},.remove = {&widget_delete, "id:in={id,}"}},
 	{.name = "dial",.nested = true,.placed_by = "room",.update = {&dial,.members = dial_members}},
 	{.name = "cogs",.nested = true,.collection = "cogs",
-	.create = {&cog_create},.update = {&cog_update},.remove = {&cog_delete}},
+	.create = {&cog_create},.update = {&cog_update},.remove = {&cog_delete},.together = {&widget_cogs}},
 	{.name = "labels",.collection = "labels",
 		.create = {&label_put,.members = label_members},
 	.update = {&label_put,.members = label_members,.whole = true},.remove = {&label_delete, "id:in={id,}"}},
@@ -124,6 +125,7 @@ tasks_of(Jsonb *row)
 	r.known = object_of(row, "known");
 	r.options = object_of(row, "options");
 	r.merged = (uint32) bcd_payload_integer(row, "merged");
+	r.together = (uint32) bcd_payload_integer(row, "together");
 	return bcd_tasks(&r);
 }
 

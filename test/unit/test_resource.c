@@ -508,6 +508,36 @@ test_part(const BcdResource *resource, const BcdFacet *facet)
 	   "%s: the members of its bodies are known", facet->name);
 }
 
+/* Can every element be repeated in an update as it was read? */
+static bool
+are_shown(const BcdRecords *records)
+{
+	int			i;
+
+	for (i = 0; i < records->nfields; i++)
+		if (records->fields[i].flags & BCD_F_WRITE_ONLY || records->fields[i].records)
+			return false;
+	return true;
+}
+
+/* Elements that are written by an update of their record */
+static void
+test_together(const BcdResource *resource, const BcdFacet *facet, const BcdRecords *elements)
+{
+	const BcdEndpoint *endpoint = facet->together.endpoint;
+
+	if (endpoint == NULL)
+		return;
+	ok(resource->id && elements && facet->inside == NULL && facet->alone.endpoint == NULL && facet->create.endpoint && are_shown(elements),
+	   "%s: %s is a collection of which replies show everything", resource->name, facet->name);
+	ok(action_is_sound(resource, &facet->together, elements) && strcmp(endpoint->method, resource->facets->update.endpoint->method) == 0 &&
+	   strcmp(endpoint->path, resource->facets->update.endpoint->path) == 0 && endpoint->body == BCD_ARRAY &&
+	   endpoint->reply->records && endpoint->parents <= resource->facets->update.endpoint->batch && endpoint->parents > 1,
+	   "%s: %s is written where the record is, for as many records", resource->name, facet->name);
+	ok(facet->together.whole && facet->update.whole && facet->together.members == NULL && facet->create.members == NULL,
+	   "%s: %s is sent as by the requests for one element", resource->name, facet->name);
+}
+
 static void
 test_facets(const BcdResource *resource)
 {
@@ -536,6 +566,7 @@ test_facets(const BcdResource *resource)
 		   "%s: its delete names ids", resource->name);
 		if (i > 0)
 			test_part(resource, facet);
+		test_together(resource, facet, elements);
 	}
 }
 
