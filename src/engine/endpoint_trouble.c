@@ -27,7 +27,7 @@
 								 * early */
 
 /* Names of endpoints in pending.trouble; all reads use the same one */
-static const char *const endpoints[BCD_STAGES] = {
+static const char *const endpoints[BCD_FACET] = {
 	[BCD_READ] = "read",
 	[BCD_CREATE] = "create",
 	[BCD_UPDATE] = "update",
@@ -43,7 +43,7 @@ endpoint_name(const BcdLane *lane, BcdStage stage)
 {
 	const BcdResource *r = lane->feed->resource;
 
-	if (!BCD_IS_FACET(stage))
+	if (stage < BCD_FACET)
 		return endpoints[stage];
 	return bcd_stage_nth_facet(stage) < r->nfacets ? r->facets[bcd_stage_nth_facet(stage)].name : NULL;
 }
