@@ -53,8 +53,8 @@ $$;
 
 CREATE FUNCTION add_product(new integer) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-	sizes integer := CASE WHEN dice(2) = 0 THEN 0 ELSE 1 + dice(4) END;
-	colours integer := CASE WHEN sizes > 0 THEN 1 + dice(4) ELSE 0 END;
+	sizes integer := CASE WHEN dice(5) = 0 THEN 0 ELSE 1 + dice(4) END;
+	colours integer := CASE WHEN sizes > 0 THEN 1 + dice(5) ELSE 0 END;
 BEGIN
 	INSERT INTO product (id, number, brand_id, grams)
 	VALUES (new, 'P' || nextval('names'), any_id('brand'), dice(5000));
