@@ -283,7 +283,8 @@ foreach my $day ($ENV{RANDOM_ONLY} ? $ENV{RANDOM_ONLY} : 1 .. $DAYS)
 	push @memory, memory();
 	push @dead, $shop->sql("SELECT coalesce(sum(n_dead_tup), 0) FROM pg_stat_user_tables WHERE schemaname = 'bcdelta'");
 	push @size, $shop->sql("SELECT sum(pg_total_relation_size(relid)) FROM pg_stat_user_tables WHERE schemaname = 'bcdelta' AND relname ~ '^(pending|change|move)'");
-	note("day $day: worker $memory[-1] kB, $dead[-1] dead rows, queues of $size[-1] bytes");
+	my $most = $shop->sql("SELECT string_agg(relname || ' ' || n_dead_tup, ', ') FROM (SELECT * FROM pg_stat_user_tables WHERE schemaname = 'bcdelta' ORDER BY n_dead_tup DESC LIMIT 3) AS t");
+	note("day $day: worker $memory[-1] kB, $dead[-1] dead rows ($most), queues of $size[-1] bytes");
 }
 
 if ($cron)
