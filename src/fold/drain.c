@@ -39,6 +39,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/storage.h"
+#include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
@@ -424,6 +425,8 @@ truncate_empty(BcdTape *tape)
 	if (empty)
 	{
 		RelationTruncate(tape->relation, 0);
+		/* or the statistics would show ever more dead rows */
+		pgstat_count_truncate(tape->relation);
 		bcd_forget_position(tape);
 	}
 	UnlockRelation(tape->relation, AccessExclusiveLock);

@@ -255,7 +255,7 @@ sub nothing_pending
 	return;
 }
 
-my (@memory, @dead, @size);
+my (@memory, @dead, @changes, @size);
 foreach my $day ($ENV{RANDOM_ONLY} ? $ENV{RANDOM_ONLY} : 1 .. $DAYS)
 {
 	my ($what, $do) = @{ $happens{ 1 + ($day - 1) % 21 } || [ 'nothing but trade' => sub { } ] };
@@ -281,10 +281,12 @@ foreach my $day ($ENV{RANDOM_ONLY} ? $ENV{RANDOM_ONLY} : 1 .. $DAYS)
 	$shop->sql("CALL statements($CHANGES, " . rand() . ')');
 	nothing_pending();
 	push @memory, memory();
-	push @dead, $shop->sql("SELECT coalesce(sum(n_dead_tup), 0) FROM pg_stat_user_tables WHERE schemaname = 'bcdelta'");
+	# Tables of changes are truncated once they have a megabyte
+	push @changes, $shop->sql("SELECT sum(n_dead_tup) FROM pg_stat_user_tables WHERE schemaname = 'bcdelta' AND relname ~ '^change(_|\$)'");
+	push @dead, $shop->sql("SELECT coalesce(sum(n_dead_tup), 0) FROM pg_stat_user_tables WHERE schemaname = 'bcdelta' AND relname !~ '^change(_|\$)'");
 	push @size, $shop->sql("SELECT sum(pg_total_relation_size(relid)) FROM pg_stat_user_tables WHERE schemaname = 'bcdelta' AND relname ~ '^(pending|change|move)'");
 	my $most = $shop->sql("SELECT string_agg(relname || ' ' || n_dead_tup, ', ') FROM (SELECT * FROM pg_stat_user_tables WHERE schemaname = 'bcdelta' ORDER BY n_dead_tup DESC LIMIT 3) AS t");
-	note("day $day: worker $memory[-1] kB, $dead[-1] dead rows ($most), queues of $size[-1] bytes");
+	note("day $day: worker $memory[-1] kB, $dead[-1] dead rows (most of all: $most), queues of $size[-1] bytes");
 }
 
 if ($cron)
@@ -313,6 +315,7 @@ my $quarter = max(1, int($DAYS / 4));
 my ($early, $late) = (max(@memory[ 1 .. min($quarter + 1, $#memory) ]), max(@memory[ -$quarter .. -1 ]));
 cmp_ok($late, '<', 1.3 * $early + 4096, "the worker's memory is flat: $early kB, then $late kB");
 cmp_ok(max(@dead), '<', 50 * $CHANGES + 5000, 'dead rows are bounded: at most ' . max(@dead));
+cmp_ok(max(@changes), '<', 100_000, 'and those of changes: at most ' . max(@changes));
 cmp_ok($size[-1], '<', 2 * max(@size[ 0 .. $quarter ]) + 4 * 1024 * 1024, 'so is the space of the queues');
 
 $shop->wait_for('SELECT count(*) = 0 FROM bcdelta.event WHERE over_at IS NULL');

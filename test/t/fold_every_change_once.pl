@@ -83,6 +83,8 @@ subtest 'the space of folded changes is freed' => sub {
 	is($two->sql('SELECT differences()'), 0, 'all of them');
 	ok(poll_until(sub { $folder->sql('SELECT fold()'); $two->sql('SELECT pages()') == 0 }, 'an empty table'),
 		'and their space is given back');
+	ok(poll_until(sub { $folder->sql('SELECT 1'); $two->sql("SELECT sum(n_tup_del) >= 200000 AND sum(n_dead_tup) = 0 FROM pg_stat_user_tables WHERE relname ~ '^change(_[12])?\$'") eq 't' }, 'the statistics', 60),
+		'of which the statistics know');
 };
 
 my $before;
