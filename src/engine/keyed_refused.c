@@ -29,15 +29,16 @@
 #include "store/verdict.h"
 
 /*
- * Attempts to remove a record from the old address of a row that has another
+ * Attempts to remove a record of a row that is gone or has another address
  */
 #define REMOVALS		3
 
 /*
- * The record at an item's old address was not removed, although the store has
- * it.  It may be out of reach there: a product gets variants, and its stock
- * cannot be set any more.  So this is tried a few times, but does not keep the
- * row from its new address.
+ * The record of a row that is gone, or has another address, was not removed,
+ * although the store has it.  It may be out of reach there: a product gets
+ * variants, and its stock cannot be set any more.  Or the store was not well for
+ * a moment, so this is tried a few times; but it does not keep a row from its
+ * new address.
  */
 static void
 decide_left_behind(BcdItem *item)
@@ -172,9 +173,9 @@ bcd_keyed_was_read(BcdItem *item, const cJSON *record)
 		item->decision.pending = BCD_PENDING_READY;
 		return;
 	}
-	if (item->refused_at == BCD_REMOVE && (record == NULL || is_no_record(item, record)))
+	if (item->refused_at == BCD_REMOVE && record == NULL)
 		bcd_decide_removed(item);
-	else if (item->refused_at == BCD_REMOVE && item->wanted)
+	else if (item->refused_at == BCD_REMOVE && (item->wanted || is_no_record(item, record)))
 		decide_left_behind(item);
 	else if (item->refused_at == BCD_UPDATE && record != NULL && item->wanted)
 	{

@@ -130,6 +130,19 @@ subtest 'a deleted row leaves no stock behind, and items that are not tracked ne
 	agrees('tracking');
 };
 
+subtest 'a removal that the store refuses once, for no reason of the record, is done later' => sub {
+	foreach my $status (409, 422)
+	{
+		$shop->sql('INSERT INTO stock SELECT 17, 3, 5 WHERE NOT EXISTS (SELECT FROM stock WHERE item = 17 AND place = 3)');
+		$shop->push;
+		is(levels()->{'17,3'}, 5, 'a level');
+		$store->fault({ match => { method => 'PUT', path => 'absolute' }, times => 1, do => { status => $status, body => { status => $status, title => 'Trouble', errors => {} } } });
+		$shop->sql('DELETE FROM stock WHERE item = 17 AND place = 3');
+		is($shop->push->{deleted}, 1, "a status $status");
+		agrees("a removal that was refused with status $status");
+	}
+};
+
 subtest 'a row leaves an address at which the store takes no stock any more' => sub {
 	$shop->sql(q(INSERT INTO stock VALUES (7, 3, 5) ON CONFLICT DO NOTHING));
 	$shop->push;
