@@ -199,6 +199,19 @@ subtest 'bad input is refused, and nothing is half done' => sub {
 	$shop->sql("SELECT bcdelta.resolve($id, 'store')");
 	(undef, undef, $text) = $shop->node->psql('shop', "SELECT bcdelta.resolve($id, 'source')");
 	like($text, qr/has been resolved already.*has chosen "store"/s, 'twice');
+	dispute('gg');
+	$id = conflict('gg');
+	my ($one, $other) = map { BCDelta::Session->open($shop->node, 'shop') } 1, 2;
+	$one->sql('BEGIN');
+	$one->sql("SELECT bcdelta.resolve($id, 'source', note => 'one')");
+	$other->send("SELECT bcdelta.resolve($id, 'store', note => 'other')");
+	$shop->wait_for('SELECT count(*) > 0 FROM pg_locks WHERE NOT granted');
+	$one->sql('COMMIT');
+	($out, $text) = $other->try_wait;
+	like($text, qr/has been resolved already.*has chosen "source"/s, 'two people at once: the second one is told');
+	is($shop->sql("SELECT concat_ws(' ', state, note) FROM bcdelta.conflict WHERE conflict_id = $id"), 'source one', 'and the decision of the first one stays');
+	$_->close foreach $one, $other;
+	$shop->push;
 };
 
 subtest 'a field has a policy of its own, and the record is read 250 rows at a time' => sub {

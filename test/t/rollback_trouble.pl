@@ -83,6 +83,21 @@ subtest 'a row whose key has changed' => sub {
 	$shop->push;
 };
 
+subtest 'a run that is running' => sub {
+	$store->hold({ match => { method => 'PUT' }, process => 'now' });
+	$shop->sql(q(UPDATE item SET price = price + 1 WHERE id = '7'));
+	my $pushing = $shop->start;
+	$shop->wait_held(1);
+	my $running = $shop->sql(q(SELECT max(run_id) FROM bcdelta.run WHERE kind = 'push'));
+	my (undef, undef, $err) = $shop->try("SELECT bcdelta.rollback($running)");
+	like($err, qr/ERROR:  run $running has not ended yet.*HINT:  /s, 'cannot be rolled back, and the hint says what to do');
+	is($shop->sql(q(SELECT count(*) FROM bcdelta.run WHERE kind = 'rollback' AND finished_at IS NULL)), 0, 'and nothing was begun');
+	$store->release;
+	$pushing->finish;
+	$shop->sql(q(UPDATE item SET price = price - 1 WHERE id = '7'));
+	$shop->push;
+};
+
 subtest 'a store that does not answer' => sub {
 	my $run = careless("id IN ('7', '8')");
 	$store->fault({ match => { path => '/' }, do => { status => 503, body => { title => 'down' } } });
