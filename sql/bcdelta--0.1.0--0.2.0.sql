@@ -34,9 +34,11 @@ COMMENT ON COLUMN bcdelta.feed.merged IS
 COMMENT ON COLUMN bcdelta.change.op IS
 'c: the row with this key, or a child row of it, changed; h: it was marked; m: its key was moved_from; l: a child row changed, and a lookup finds the rows to mark; t: the table, or a child table, was truncated; a: any row may have changed; n: a row without a key changed';
 ALTER TABLE bcdelta.pending ADD intent jsonb;
-ALTER TABLE bcdelta.pending ADD last_changed_at timestamptz;
+ALTER TABLE bcdelta.pending ADD last_changed_at timestamptz, ADD not_before timestamptz;
 COMMENT ON COLUMN bcdelta.pending.last_changed_at IS
 'time of the latest captured change, for policy newest; null: not needed, or the row was marked for another reason since';
+COMMENT ON COLUMN bcdelta.pending.not_before IS
+'a request for the row was given up after the time limit of its server, but the store may still carry it out: until this time, the row is not tried again, even if it changes';
 UPDATE bcdelta.pending SET intent = pg_catalog.jsonb_build_object('', sought) WHERE sought IS NOT NULL;
 DROP INDEX bcdelta.pending_sought;
 ALTER TABLE bcdelta.pending DROP sought;

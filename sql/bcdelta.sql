@@ -170,6 +170,7 @@ CREATE TABLE bcdelta.pending (
 	early_at timestamptz,
 	intent jsonb,
 	last_changed_at timestamptz,
+	not_before timestamptz,
 	PRIMARY KEY (feed, key)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000);
 CREATE INDEX pending_ready ON bcdelta.pending (feed, key) WHERE state = 'ready';
@@ -199,6 +200,8 @@ COMMENT ON COLUMN bcdelta.pending.intent IS
 'for each part of the record, what a request without a known outcome may have done; fields: the fields that it may have updated, long values as null; '''': the natural key under which it may have created the record';
 COMMENT ON COLUMN bcdelta.pending.last_changed_at IS
 'time of the latest captured change, for policy newest; null: not needed, or the row was marked for another reason since';
+COMMENT ON COLUMN bcdelta.pending.not_before IS
+'a request for the row was given up after the time limit of its server, but the store may still carry it out: until this time, the row is not tried again, even if it changes';
 COMMENT ON COLUMN bcdelta.pending.trouble IS
 'the endpoint at which a waiting row met trouble (no reply, or a 5xx status), unless the row itself seems to be the cause';
 COMMENT ON COLUMN bcdelta.pending.early_at IS

@@ -178,6 +178,8 @@ typedef struct BcdDecision
 	const char *trouble;		/* the endpoint in trouble, if not the row's
 								 * own fault: see endpoint_trouble.c */
 	int64		early_ms;		/* when the row may come back, then */
+	int64		rest_ms;		/* it is not tried again before, even if it
+								 * changes */
 	int			status;			/* HTTP status, 0: none */
 	int			conflicts;		/* number of differences recorded */
 	int64		gone_id;		/* a record that is gone, or about to go */

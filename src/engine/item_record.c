@@ -204,6 +204,7 @@ fate_of(const BcdItem *item, const char *state, int attempts)
 	fate.found = d->pending == BCD_PENDING_DONE;
 	fate.trouble = d->trouble;
 	fate.early_ms = d->early_ms;
+	fate.rest_ms = d->rest_ms;
 	return fate;
 }
 

@@ -63,6 +63,16 @@ bcd_reply_text(BcdJob *job, BcdItem *item)
 }
 
 /*
+ * A write was given up after the time limit: how long may the store still take to
+ * carry it out?  Nobody knows; this is as long as it was waited for already.
+ */
+static int64
+rest_of(const BcdJob *job)
+{
+	return job->writes && job->request->timed_out && job->request->fate == BCD_HTTP_UNKNOWN ? job->run->store->options->timeout_ms : 0;
+}
+
+/*
  * The request may or may not have been carried out.  Before an update is sent
  * again, the record is read; a create is preceded by a look-up.
  */
@@ -87,7 +97,7 @@ decide_trouble(BcdJob *job, BcdItem *item, char *text)
 		item->decision.attempted = true;
 		item->decision.group = bcd_item_group(job->lane, attempts);
 		job->run->wake_at = Max(job->run->wake_at,
-								bcd_now_ms() + bcd_early_run_ms(job, attempts));
+								bcd_now_ms() + Max(bcd_early_run_ms(job, attempts), rest_of(job)));
 		return;
 	}
 	if (attempts >= most)
@@ -95,6 +105,8 @@ decide_trouble(BcdJob *job, BcdItem *item, char *text)
 						  psprintf("given up after %d attempts: %s%s", attempts, text, bcd_element_left_with(item)));
 	else
 		bcd_early_decide(job, item, attempts, text);
+	item->decision.rest_ms = rest_of(job);
+	item->decision.early_ms = Max(item->decision.early_ms, item->decision.rest_ms);
 	if (item->unsure || (job->writes && job->request->fate != BCD_HTTP_NOT_SENT))
 		item->decision.link = BCD_IS_FACET(job->stage) ? BCD_LINK_FORGET_FACET : BCD_LINK_FORGET;
 }

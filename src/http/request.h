@@ -55,6 +55,7 @@ typedef struct BcdHttpRequest
 
 	/* set by http.c, valid when the request comes back */
 	BcdHttpFate fate;
+	bool		timed_out;		/* it was given up after timeout_ms */
 	long		status;			/* 0 when there was no reply */
 	BcdHttpHeaders headers;
 	char	   *reply;			/* malloc'd, NUL-terminated, or NULL */

@@ -34,6 +34,7 @@ bcd_outcome_read(BcdHttpTransfer *transfer, CURLcode result)
 	long		connections = 0;
 
 	request->fate = fate_of(transfer, result);
+	request->timed_out = result == CURLE_OPERATION_TIMEDOUT;
 	if (easy)
 	{
 		(void) curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);

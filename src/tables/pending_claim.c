@@ -83,7 +83,7 @@ tid_array(const ItemPointerData *rows, int n)
  * have done; but that of a create without a link is kept.
  */
 static BcdStatement take = {
-	"UPDATE bcdelta.pending AS p SET state = 'in_flight', again = false, next_attempt_at = NULL,"
+	"UPDATE bcdelta.pending AS p SET state = 'in_flight', again = false, next_attempt_at = NULL, not_before = NULL,"
 	" trouble = NULL, early_at = NULL,"
 	" intent = CASE WHEN p.intent ? '' THEN p.intent - 'fields' || coalesce($2 -> p.key, '{}') ELSE $2 -> p.key END"
 	" WHERE p.ctid = ANY ($1)",

@@ -4,7 +4,8 @@
  *
  * What it means to mark a row is defined once, in MARK. A row that was not
  * pending becomes ready. So does a row that failed or waits, as if it had
- * never been tried. A row in flight becomes ready once its request has ended.
+ * never been tried; but not before a time until which the store may still carry
+ * out a request that was given up. A row in flight becomes ready once its request has ended.
  * changed_at remains the time of the oldest change. last_changed_at is that of
  * the last one, if the feed's policy needs it: null if the row was marked for
  * another reason since.
@@ -25,14 +26,16 @@
  * The WHERE clause at the end skips rows that the update would leave as they
  * are.
  */
+#define RESTS	"coalesce(p.not_before > clock_timestamp(), false)"
 #define MARK_WITH(columns, select) \
 	"INSERT INTO bcdelta.pending AS p (" columns ")" \
 	select \
 	" ON CONFLICT (feed, key) DO UPDATE SET" \
-	" state = CASE p.state WHEN 'in_flight' THEN 'in_flight' ELSE 'ready' END," \
+	" state = CASE WHEN p.state = 'in_flight' THEN 'in_flight' WHEN " RESTS " THEN 'waiting' ELSE 'ready' END," \
 	" again = (p.state = 'in_flight')," \
 	" attempts = CASE p.state WHEN 'in_flight' THEN p.attempts ELSE 0 END," \
-	" next_attempt_at = NULL, last_error = NULL, waits_feed = NULL, waits_key = NULL," \
+	" next_attempt_at = CASE WHEN p.state <> 'in_flight' AND " RESTS " THEN p.not_before END," \
+	" last_error = NULL, waits_feed = NULL, waits_key = NULL," \
 	" changed_at = least(p.changed_at, excluded.changed_at)," \
 	" last_changed_at = CASE WHEN excluded.last_changed_at IS NOT NULL THEN greatest(p.last_changed_at, excluded.last_changed_at) END" \
 	" WHERE coalesce(p.last_changed_at < excluded.last_changed_at, (p.last_changed_at IS NULL) <> (excluded.last_changed_at IS NULL))" \

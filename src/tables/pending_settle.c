@@ -51,20 +51,21 @@ bcd_pending_delete_one_done(const char *feed, const char *key)
 	return bcd_execute(&delete_one_done, args, NULL) > 0;
 }
 
-#define FATE_COLUMNS	10
+#define FATE_COLUMNS	11
 
-static const Oid fate_types[FATE_COLUMNS] = {TEXTOID, TEXTOID, INT4OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, INT8OID};
+static const Oid fate_types[FATE_COLUMNS] = {TEXTOID, TEXTOID, INT4OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, INT8OID, INT8OID};
 
 /*
  * A row that changed while it was in flight becomes ready, whatever the
- * outcome.
+ * outcome, unless the store may still carry out what was given up.
  */
-#define PUT_BACK(state, attempts, delay_ms, error, waits_feed, waits_key, found, trouble, early_ms) \
+#define PUT_BACK(state, attempts, delay_ms, error, waits_feed, waits_key, found, trouble, early_ms, rest_ms) \
 	"UPDATE bcdelta.pending AS p SET" \
-	" state = CASE WHEN p.again THEN 'ready' ELSE " state " END," \
+	" state = CASE WHEN NOT p.again THEN " state " WHEN " rest_ms " > 0 THEN 'waiting' ELSE 'ready' END," \
 	" attempts = CASE WHEN p.again THEN 0 ELSE " attempts " END," \
-	" next_attempt_at = CASE WHEN NOT p.again AND " state " = 'waiting'" \
-	"  THEN clock_timestamp() + " delay_ms " * interval '1 millisecond' END," \
+	" next_attempt_at = CASE WHEN CASE WHEN p.again THEN " rest_ms " > 0 ELSE " state " = 'waiting' END" \
+	"  THEN clock_timestamp() + greatest(CASE WHEN NOT p.again THEN " delay_ms " END, " rest_ms ") * interval '1 millisecond' END," \
+	" not_before = CASE WHEN " rest_ms " > 0 THEN clock_timestamp() + " rest_ms " * interval '1 millisecond' END," \
 	" last_error = CASE WHEN NOT p.again THEN " error " END," \
 	" waits_feed = CASE WHEN NOT p.again THEN " waits_feed " END," \
 	" waits_key = CASE WHEN NOT p.again THEN " waits_key " END," \
@@ -75,20 +76,20 @@ static const Oid fate_types[FATE_COLUMNS] = {TEXTOID, TEXTOID, INT4OID, INT8OID,
 	" again = false"
 
 static BcdStatement put_back_one = {
-	PUT_BACK("$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11")
+	PUT_BACK("$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11", "$12")
 	" WHERE p.feed = $1 AND p.key = $2 AND p.state = 'in_flight'",
-	1 + FATE_COLUMNS, {TEXTOID, TEXTOID, TEXTOID, INT4OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, INT8OID}
+	1 + FATE_COLUMNS, {TEXTOID, TEXTOID, TEXTOID, INT4OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, INT8OID, INT8OID}
 };
 
 static BcdStatement put_back = {
-	PUT_BACK("n.state", "n.attempts", "n.delay_ms", "n.error", "n.waits_feed", "n.waits_key", "n.found", "n.trouble", "n.early_ms")
-	" FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-	"  AS n(key, state, attempts, delay_ms, error, waits_feed, waits_key, found, trouble, early_ms)"
+	PUT_BACK("n.state", "n.attempts", "n.delay_ms", "n.error", "n.waits_feed", "n.waits_key", "n.found", "n.trouble", "n.early_ms", "n.rest_ms")
+	" FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+	"  AS n(key, state, attempts, delay_ms, error, waits_feed, waits_key, found, trouble, early_ms, rest_ms)"
 	" CROSS JOIN LATERAL (SELECT o.ctid AS tid FROM bcdelta.pending AS o"
 	"  WHERE o.feed = $1 AND o.key = n.key AND o.state = 'in_flight' LIMIT 1) AS here"
 	" WHERE p.ctid = here.tid",
 	1 + FATE_COLUMNS, {TEXTOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
-	BOOLARRAYOID, TEXTARRAYOID, INT8ARRAYOID}
+	BOOLARRAYOID, TEXTARRAYOID, INT8ARRAYOID, INT8ARRAYOID}
 };
 
 /* Sets the values of a fate, in the order of the statements' parameters. */
@@ -107,13 +108,14 @@ set_fate(const void *row, Datum *values, char *nulls)
 	values[7] = BoolGetDatum(fate->found);
 	values[8] = bcd_text_or_null(fate->trouble, &nulls[8]);
 	values[9] = Int64GetDatum(fate->early_ms);
+	values[10] = Int64GetDatum(fate->rest_ms);
 }
 
 /* Claimed rows of a feed that are not done yet */
 void
 bcd_pending_put_back(const char *feed, const BcdPendingFate *fates, int n)
 {
-	char		nulls[] = "           ";
+	char		nulls[] = "            ";
 	Datum		args[1 + FATE_COLUMNS];
 
 	args[0] = CStringGetTextDatum(feed);

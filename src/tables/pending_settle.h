@@ -19,6 +19,8 @@ typedef struct BcdPendingFate
 								 * accounted for */
 	const char *trouble;
 	int64		early_ms;
+	int64		rest_ms;		/* it is not tried again before, even if it
+								 * changes; 0: it may be */
 } BcdPendingFate;
 
 extern uint64 bcd_pending_delete_done(const char *feed, Datum keys);

@@ -51,6 +51,9 @@ static BcdStatement first_due = {
 	1, {TEXTARRAYOID}
 };
 
+/* The store has had the time to carry out what was given up. */
+#define RESTED	" AND (p.not_before IS NULL OR p.not_before <= clock_timestamp())"
+
 /*
  * Rows that wait for each other have to become ready together, so all rows
  * that wait for a row are included.
@@ -60,11 +63,11 @@ static BcdStatement wake_waiting = {
 	" WHERE ctid = ANY (ARRAY("
 	"  SELECT w.tid FROM unnest($1) AS f (feed) CROSS JOIN LATERAL ("
 	"   SELECT p.ctid AS tid FROM bcdelta.pending AS p"
-	"   WHERE p.state = 'waiting' AND p.feed = f.feed AND p.next_attempt_at <= $2 OFFSET 0) AS w"
+	"   WHERE p.state = 'waiting' AND p.feed = f.feed AND p.next_attempt_at <= $2" RESTED " OFFSET 0) AS w"
 	"  UNION ALL"
 	"  SELECT w.tid FROM unnest($1) AS f (feed) CROSS JOIN LATERAL ("
 	"   SELECT p.ctid AS tid FROM bcdelta.pending AS p"
-	"   WHERE p.state = 'waiting' AND p.feed = f.feed AND p.waits_key IS NOT NULL OFFSET 0) AS w))",
+	"   WHERE p.state = 'waiting' AND p.feed = f.feed AND p.waits_key IS NOT NULL" RESTED " OFFSET 0) AS w))",
 	2, {TEXTARRAYOID, TIMESTAMPTZOID}
 };
 
@@ -99,6 +102,7 @@ static BcdStatement wake_early = {
 	"UPDATE bcdelta.pending SET state = 'ready', next_attempt_at = NULL"
 	" WHERE ctid = ANY (ARRAY(SELECT w.ctid FROM bcdelta.pending AS w"
 	"  WHERE w.state = 'waiting' AND w.feed = $1 AND w.trouble = $2 AND w.early_at <= $3"
+	"  AND (w.not_before IS NULL OR w.not_before <= clock_timestamp())"
 	"  ORDER BY w.early_at LIMIT $4))",
 	4, {TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID}
 };

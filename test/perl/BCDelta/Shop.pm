@@ -441,7 +441,7 @@ sub hurry
 	$self->sql(<<'EOC');
 BEGIN;
 LOCK TABLE bcdelta.pending IN SHARE ROW EXCLUSIVE MODE;
-UPDATE bcdelta.pending SET next_attempt_at = clock_timestamp() WHERE state = 'waiting';
+UPDATE bcdelta.pending SET next_attempt_at = clock_timestamp(), not_before = NULL WHERE state = 'waiting';
 COMMIT;
 EOC
 	return;
