@@ -312,7 +312,7 @@ is_deeply($store->violations, {}, 'the store has nothing to complain about') or 
 
 # The first days fill caches.
 my $quarter = max(1, int($DAYS / 4));
-my ($early, $late) = (max(@memory[ 1 .. min($quarter + 1, $#memory) ]), max(@memory[ -$quarter .. -1 ]));
+my ($early, $late) = (max(@memory[ min(1, $#memory) .. min($quarter + 1, $#memory) ]), max(@memory[ -$quarter .. -1 ]));
 cmp_ok($late, '<', 1.3 * $early + 4096, "the worker's memory is flat: $early kB, then $late kB");
 cmp_ok(max(@dead), '<', 50 * $CHANGES + 5000, 'dead rows are bounded: at most ' . max(@dead));
 cmp_ok(max(@changes), '<', 100_000, 'and those of changes: at most ' . max(@changes));
