@@ -20,9 +20,10 @@ my $store = $shop->store;
 
 # Elements of several products share requests where the store keeps those that an
 # update does not have.
-my $together = rand() < 0.5;
-my $options = $together ? '{"nested": "keep"}' : '{}';
-note("nested: $options");
+my $ITEMS = $ENV{RANDOM_ITEMS} // (rand() < 0.5 ? 8 : 16);
+my ($nested, $options) = @{ pick([ 'keep', '{"nested": "keep"}' ], map { [ $_, '{}' ] } qw(keep replace renew ignore)) };
+note("nested_put: $nested, options: $options, items: $ITEMS");
+$store->settings({ nested_put => $nested });
 
 # Names may move from row to row, so that records do, too.
 $shop->sql(<<"EOC");
@@ -65,7 +66,7 @@ sub random_rules
 
 sub change
 {
-	my $id = 1 + int(rand(8));
+	my $id = 1 + int(rand($ITEMS));
 	my $roll = rand();
 	if ($roll < 0.1)
 	{
@@ -73,7 +74,7 @@ sub change
 	}
 	elsif ($roll < 0.2)
 	{
-		my $other = 1 + int(rand(8));
+		my $other = 1 + int(rand($ITEMS));
 		$shop->sql("UPDATE item SET code = CASE id WHEN $id THEN (SELECT code FROM item WHERE id = $other) ELSE (SELECT code FROM item WHERE id = $id) END
 			WHERE id IN ($id, $other) AND (SELECT count(*) FROM item WHERE id IN ($id, $other)) = 2");
 	}
@@ -123,12 +124,12 @@ sub in_source
 }
 
 $shop->sql('CREATE SEQUENCE code');
-change() foreach 1 .. 12;
+change() foreach 1 .. 1.5 * $ITEMS;
 foreach my $round (1 .. $ROUNDS)
 {
 	$store->fault({ match => { method => $_->[0] }, probability => $_->[1], seed => int(rand(1 << 30)), do => pick(@faults) })
 	  foreach [ 'POST', 0.2 ], [ 'PUT', 0.2 ], [ 'DELETE', 0.2 ], [ 'POST', 0.1 ];
-	change() foreach 1 .. 5;
+	change() foreach 1 .. 0.6 * $ITEMS;
 	my $run = $shop->start;
 	change() foreach 1 .. 2;
 	kill_worker($shop->node, 'shop', 'KILL') if rand() < 0.3;
