@@ -32,6 +32,9 @@ was_not_done(const BcdJob *job)
 
 	if (r->fate == BCD_HTTP_NOT_SENT)
 		return true;
+	/* the reply is to the second of two: the first may have been carried out */
+	if (r->repeated)
+		return false;
 	if (r->fate != BCD_HTTP_REPLIED || (job->nitems > 1 && job->endpoint && job->endpoint->reply && job->endpoint->reply->keeps_some))
 		return false;
 	switch (job->verdict)

@@ -64,6 +64,8 @@ typedef struct BcdHttpRequest
 	char		correlation_id[37]; /* what we sent as X-Correlation-Id */
 	double		seconds;		/* from start to end */
 	bool		new_connection;
+	bool		repeated;		/* sent a second time, since the connection
+								 * broke before a reply: no body */
 
 	struct BcdHttpTransfer *transfer;	/* http.c's own */
 } BcdHttpRequest;

@@ -11,7 +11,8 @@
  * on a new one.  The first may have been carried out, and a second POST makes
  * a second record.  So a callback supplies the body, and refuses to rewind it
  * once bytes have been read, which ends the request with an error.  Without a
- * body (GET, DELETE), a repetition does no harm and is left to libcurl. To
+ * body (GET, DELETE), a repetition does no harm and is left to libcurl, but it
+ * is counted: if there is nothing to delete any more, that may be our doing. To
  * make this case rare, connections that were idle for a while are not used
  * again, and a body goes over a new connection if any was closed in the
  * meantime.
@@ -31,6 +32,7 @@
 											 * reckoned with */
 
 static void make_correlation_id(char *id);
+static CURLcode count_sendings(BcdHttpTransfer *transfer);
 static CURLcode set_connection(CURL *easy, const char *url, const BcdHttpTarget *target);
 static CURLcode set_request(BcdHttpTransfer *transfer);
 static CURLcode set_headers(BcdHttpTransfer *transfer);
@@ -176,6 +178,8 @@ set_request(BcdHttpTransfer *transfer)
 	if (strcmp(request->method, "HEAD") == 0)
 		SET(CURLOPT_NOBODY, 1L);
 
+	if (rc == CURLE_OK && !get && request->body == NULL)
+		rc = count_sendings(transfer);
 	SET(CURLOPT_ACCEPT_ENCODING, "");
 	SET(CURLOPT_WRITEFUNCTION, on_reply);
 	SET(CURLOPT_WRITEDATA, transfer);
@@ -249,6 +253,33 @@ on_rewind(void *arg, curl_off_t offset, int origin)
 	if (transfer->body_taken > 0 || offset != 0)
 		return CURL_SEEKFUNC_FAIL;
 	return CURL_SEEKFUNC_OK;
+}
+
+#if LIBCURL_VERSION_NUM >= 0x075000 /* 7.80 */
+/* Called by libcurl: there is a connection, and the request is sent next */
+static int
+on_sending(void *arg, char *primary_ip, char *local_ip, int primary_port, int local_port)
+{
+	((BcdHttpTransfer *) arg)->sendings++;
+	return CURL_PREREQFUNC_OK;
+}
+#endif
+
+/* Prepares to tell whether libcurl sends a request again. */
+static CURLcode
+count_sendings(BcdHttpTransfer *transfer)
+{
+	CURL	   *easy = transfer->easy;
+	CURLcode	rc = CURLE_OK;
+
+#if LIBCURL_VERSION_NUM >= 0x075000
+	SET(CURLOPT_PREREQFUNCTION, on_sending);
+	SET(CURLOPT_PREREQDATA, transfer);
+#else
+	/* it does not do that with a new connection */
+	SET(CURLOPT_FRESH_CONNECT, 1L);
+#endif
+	return rc;
 }
 
 /* Called by libcurl: bytes of the reply, decompressed */

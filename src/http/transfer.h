@@ -19,6 +19,7 @@ typedef struct BcdHttpTransfer
 	char	   *token;
 	long		timeout_ms;
 	bool		started;		/* libcurl has it */
+	int			sendings;		/* how often libcurl was about to send it */
 	size_t		body_taken;		/* bytes of the body that libcurl has */
 	size_t		reply_size;		/* allocated */
 	size_t		header_bytes;

@@ -35,6 +35,7 @@ bcd_outcome_read(BcdHttpTransfer *transfer, CURLcode result)
 
 	request->fate = fate_of(transfer, result);
 	request->timed_out = result == CURLE_OPERATION_TIMEDOUT;
+	request->repeated = transfer->sendings > 1;
 	if (easy)
 	{
 		(void) curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);

@@ -134,6 +134,26 @@ EOC
 	is_deeply($shop->list("SELECT key FROM bcdelta.adjustment WHERE by_run = $back->{run_id} AND state <> 'ended'"), ['m'], 'and the record stays');
 };
 
+subtest 'a record whose DELETE was sent twice over a broken connection, and is not there the second time' => sub {
+	$shop->sql(<<'EOC');
+CREATE TABLE label (id int PRIMARY KEY, name text);
+SELECT bcdelta.track('label', 'shop', 'brand', '{"name": "name"}', on_delete => 'delete');
+INSERT INTO label VALUES (1, 'Twice deleted');
+EOC
+	$shop->push;
+	my $there = sub { return scalar grep { $_->{name} eq 'Twice deleted' } @{ $store->state('brands') } };
+	$store->fault({ times => 1, do => { lose => 'after' }, match => { method => 'DELETE' } });
+	$shop->sql('DELETE FROM label');
+	my $run = $shop->push;
+	$store->unfault;
+	is_deeply([ $there->(), $shop->pending->{'label 1'} ], [ 0, undef ], 'it is gone');
+	my ($first) = @{ $shop->list("SELECT min(run_id) FROM bcdelta.undo WHERE feed = 'label' AND action = 'deleted'") };
+	ok($first, 'which is noted');
+	undo("rollback($first, after => 'none')") if $first;
+	is($there->(), 1, 'so it is made again');
+	$shop->sql("SELECT bcdelta.untrack('label')");
+};
+
 subtest 'a feed whose source is gone, or that was untracked' => sub {
 	my $run = careless("id IN ('9', '10')");
 	$shop->sql('CREATE TABLE other (id int PRIMARY KEY); ALTER TABLE item RENAME TO gone; DROP TABLE gone CASCADE');

@@ -209,6 +209,16 @@ test_reuse(void)
 	is_int(shared->requests - before, 2, "twice in all");
 	bcd_http_free(request);
 
+	bcd_http_free(fetch("GET", "/die2", NULL));
+	before = shared->requests;
+	request = fetch("DELETE", "/die2", NULL);
+	is_int(request->status, 200, "so is a DELETE, or it has a connection of its own");
+	ok(request->repeated == (shared->requests - before > 1), "and that is told: what was to be deleted may be gone by the first one");
+	bcd_http_free(request);
+	request = fetch("DELETE", "/echo", NULL);
+	ok(!request->repeated, "one that is sent once is not");
+	bcd_http_free(request);
+
 	/* the server has closed an idle connection */
 	bcd_http_free(fetch("GET", "/close", NULL));
 	bcd_http_free(fetch("GET", "/die1", NULL));
