@@ -32,9 +32,6 @@
 /* So many changes make a question worth its calls */
 #define WORTH_ASKING	10
 
-/* Items that may get no clear answer in a run */
-#define MOST_UNCLEAR	2
-
 static uint32
 bit_of(BcdStage stage)
 {
@@ -138,7 +135,7 @@ item_to_ask(BcdLane *lane, BcdStage stage)
 	BcdGates   *gates = lane->gates;
 	dlist_iter	iter;
 
-	if (gates->asking || gates->unclear >= MOST_UNCLEAR || !lane->run->kind->claims || gates->gate[stage].queued < WORTH_ASKING ||
+	if (gates->asking || gates->unclear >= BCD_MOST_UNCLEAR || !lane->run->kind->claims || gates->gate[stage].queued < WORTH_ASKING ||
 		is_answered(lane, stage))
 		return NULL;
 	dlist_foreach(iter, &gates->gate[stage].queue)

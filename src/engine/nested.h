@@ -10,6 +10,9 @@
 
 #include "engine/engine.h"
 
+/* Items that may get no clear answer in a run */
+#define BCD_MOST_UNCLEAR	2
+
 extern BcdJob *bcd_plan_nested(BcdLane *lane, BcdStage stage);
 extern bool bcd_nested_waits(const BcdLane *lane, BcdStage stage);
 extern bool bcd_nested_is_named(const BcdJob *job, const BcdItem *item, const cJSON *data);

@@ -203,7 +203,8 @@ bcd_nested_was_read(BcdItem *item, const cJSON *record)
 
 /*
  * Was a request refused with which an item asks, in part or as a whole?  Decides
- * that it is read again; then its elements are written one by one.
+ * that it is read again; then its elements are written one by one.  The row may
+ * be to blame, so only a second refusal is an answer.
  */
 bool
 bcd_nested_refused(BcdJob *job)
@@ -215,6 +216,8 @@ bcd_nested_refused(BcdJob *job)
 		return false;
 	bcd_decide_stage(item, BCD_READ);
 	item->decision.asking = BCD_ASKS_NO_MORE;
+	if (item->lane->gates->unclear + 1 >= BCD_MOST_UNCLEAR)
+		bcd_decide_answer(item, bcd_asked_facet(item), false);
 	item->decision.error = bcd_reply_text(job, item);
 	item->decision.group = bcd_item_group(item->lane, item->attempts);
 	return true;
