@@ -1569,6 +1569,7 @@ CROSS JOIN LATERAL (
 	UNION ALL
 	SELECT 'leaks', CASE WHEN t.stage = 'freeze' THEN w.n = 0 WHEN s.freeze_for = interval '0' THEN true END,
 		CASE WHEN t.stage IS DISTINCT FROM 'freeze' THEN CASE s.freeze_for WHEN interval '0' THEN 'no freeze is planned' END WHEN w.all_n = 0 THEN 'none'
+			WHEN w.all_n = 1 THEN format('1 change, at %s: %s', date_trunc('second', w.last_at), w.who)
 			ELSE format('%s changes, the last at %s: %s', w.all_n, date_trunc('second', w.last_at), w.who) END,
 		'the freeze has not begun', CASE WHEN t.stage = 'freeze' THEN format('SELECT * FROM bcdelta.freeze_leaks WHERE server = %L;', s.server)
 			ELSE format('SELECT bcdelta.stage(%L, ''freeze'');', s.server) END

@@ -23,7 +23,7 @@ put_line(StringInfo out, const char *if_words, const char *then_words, const cha
 static char *
 cost_words(const BcdPaper *paper, const BcdUndoCost *u)
 {
-	return psprintf("%s records, about %s calls, %s; orders that were placed and mails that were sent stay",
+	return psprintf("records: %s, calls: about %s, %s; orders that were placed and mails that were sent stay",
 					bcd_tell_number(paper->tongue, u->records), bcd_tell_number(paper->tongue, u->calls),
 					bcd_tell_takes(paper->tongue, bcd_paper_seconds(paper, u->calls)));
 }

@@ -81,6 +81,7 @@ static const Words found[] = {
 	{"$ of $ requests", "$ von $ Anfragen"},
 	{"the oldest of $", "der älteste von $"},
 	{"accepted at $", "angenommen am $"},
+	{"1 change, at $: $", "1 Änderung, am $: $"},
 	{"$ changes, the last at $: $", "$ Änderungen, die letzte am $: $"},
 	{"$ steps of the plan, $ schedules", "$ Schritte des Plans, $ Zeitpläne"},
 	{"$ units more than there should be, $ differences in doubt", "$ Stück zu viel, $ Differenzen ungewiss"},

@@ -149,10 +149,10 @@ subtest 'what is measured of the store, the worker and the machine turns, too' =
 	$shop->sql("SELECT bcdelta.stage('shop', 'freeze')");
 	becomes('leaks', 'go', 'none', 'the freeze');
 	$shop->sql("UPDATE articles SET price = 53 WHERE sku = 'A-2'");
-	becomes('leaks', 'no-go', '1 changes, the last at .*: public\\.articles by', 'somebody writes');
+	becomes('leaks', 'no-go', '1 change, at .*: public\\.articles by', 'somebody writes');
 	$shop->push;
 	$shop->sql("UPDATE bcdelta.freeze_leak SET last_at = now() - interval '16 minutes'");
-	becomes('leaks', 'go', '1 changes, the last at', 'a quarter of an hour later');
+	becomes('leaks', 'go', '1 change, at', 'a quarter of an hour later');
 	$shop->sql("SELECT bcdelta.stage('shop', NULL)");
 
 	$store->settings({ clock_offset_s => 60 });
