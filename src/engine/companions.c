@@ -407,10 +407,15 @@ bcd_companions_join(BcdItem *item)
 	}
 	PG_END_TRY();
 	if (j.rows != NIL)
+	{
+		/* what it takes to make the body is some ten times as large */
+		Jsonb	   *body = bcd_payload_set_collection(item->decision.body, j.facet->collection, j.elements);
+
+		MemoryContextSwitchTo(item->cxt);
+		item->decision.body = bcd_payload_copy(body);
+		MemoryContextSwitchTo(scratch);
 		record_notes(&j);
-	MemoryContextSwitchTo(item->cxt);
-	if (j.rows != NIL)
-		item->decision.body = bcd_payload_set_collection(item->decision.body, j.facet->collection, j.elements);
+	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
 }
