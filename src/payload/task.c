@@ -186,13 +186,17 @@ add_fields(List *tasks, Parts *changes, const BcdFacet *facet)
 	const BcdTaskRow *row = changes->row;
 	uint32		bit = BIT(row->resource, facet);
 	Parts		whole;
+	Parts	   *sent = changes;
 	BcdTask    *task;
 
 	if ((changes->facets & bit) == 0)
 		return tasks;
 	if (bcd_sends_all(&facet->update, changes->fields))
-		take_apart(&whole, row, row->wanted);
-	task = task_create(row, facet, &facet->update, fields_of(bcd_sends_all(&facet->update, changes->fields) ? &whole : changes, bit));
+	{
+		sent = &whole;
+		take_apart(sent, row, row->wanted);
+	}
+	task = task_create(row, facet, &facet->update, fields_of(sent, bit));
 	task->was = row->known;
 	return lappend(tasks, task);
 }

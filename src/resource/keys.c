@@ -127,14 +127,15 @@ bcd_unique_fields(int *n)
 	static BcdUniqueField fields[BCD_MAX_RESOURCES * BCD_MAX_UNIQUE];
 	static int	nfields = 0;
 	const BcdResource *const *r;
+	const char *field;
 	int			all = 0;
 	int			i;
 
 	for (r = bcd_resources; nfields == 0 && *r; r++)
-		for (i = 0; bcd_resource_unique(*r, i); i++)
+		for (i = 0; (field = bcd_resource_unique(*r, i)) != NULL; i++)
 		{
-			fields[all].field = bcd_resource_unique(*r, i);
-			fields[all].parent = bcd_resource_scope(*r, fields[all].field);
+			fields[all].field = field;
+			fields[all].parent = bcd_resource_scope(*r, field);
 			fields[all++].within = (*r)->within;
 		}
 	qsort(fields, all, sizeof(BcdUniqueField), compare_unique);
