@@ -172,9 +172,17 @@ my %happens = (
 		cron_jobs('false');
 		$shop->sql("SELECT bcdelta.unschedule('nightly')");
 		$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.run WHERE state IN ('requested', 'running') AND schedule IS DISTINCT FROM 'sales'");
-		$hours->('-3 hours', '1 minute');
+		my $end;
+		my $until_minute = sub {
+			$end = $shop->sql("SELECT date_trunc('minute', now() + interval '1 minute')");
+			$hours->('-3 hours', '1 minute');
+		};
+		$until_minute->();
 		$store->settings({ latency_ms => 400 });
 		poll_until(sub {
+			# no run was under way when they ended, and none begins now
+			$until_minute->() if $shop->sql("SELECT now() > '$end'::timestamptz + interval '1 second'
+				AND NOT EXISTS (SELECT FROM bcdelta.run WHERE schedule = 'sales' AND state IN ('requested', 'running'))") eq 't';
 			$shop->sql('BEGIN; LOCK articles IN SHARE ROW EXCLUSIVE MODE; UPDATE articles SET price = price + 1; COMMIT')
 				if $shop->sql('SELECT count(*) < 50 FROM bcdelta.pending') eq 't';
 			return $shop->sql("SELECT count(*) > 0 FROM bcdelta.run WHERE schedule = 'sales' AND state = 'requested' AND started_at IS NOT NULL AND paused_until > now()") eq 't';
