@@ -246,13 +246,15 @@ void
 bcd_nested_check(BcdItem *item, const cJSON *data)
 {
 	const BcdFacet *facet = bcd_asked_facet(item);
-	const cJSON *elements = bcd_elements_with_record(item, data);
-	Jsonb	   *known = bcd_collection_of(item->known, facet->collection);
-	bool		kept = cJSON_IsArray(elements) && bcd_element_in_reply(item, data);
+	const cJSON *elements = facet ? bcd_elements_with_record(item, data) : NULL;
+	Jsonb	   *known;
+	bool		kept;
 	int			i;
 
-	if (!cJSON_IsArray(elements) || item->asking != BCD_ASKS_NOTHING)
+	if (facet == NULL || !cJSON_IsArray(elements) || item->asking != BCD_ASKS_NOTHING)
 		return;
+	known = bcd_collection_of(item->known, facet->collection);
+	kept = bcd_element_in_reply(item, data);
 	for (i = 0; kept && i < count(known); i++)
 	{
 		const char *id = bcd_element_id(JsonbValueToJsonb(getIthJsonbValueFromContainer(&known->root, i)));

@@ -294,7 +294,7 @@ body_of(BcdTask *const *tasks, int n)
 static void
 put_preview(BcdRows *rows, const char *key, const char *action, BcdTask **tasks, int n, const char *error)
 {
-	BcdTask    *task = n > 0 ? tasks[0] : NULL;
+	BcdTask    *task = tasks ? tasks[0] : NULL;
 	Datum		values[PREVIEW_COLUMNS] = {0};
 	bool		nulls[PREVIEW_COLUMNS] = {false, false, true, true, true, true};
 	Jsonb	   *body = task ? body_of(tasks, n) : NULL;
