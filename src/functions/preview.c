@@ -273,14 +273,14 @@ bcd_preview_row(BcdFeed *feed, char *key, BcdPreview *p)
 /*
  * Returns the part of a request's body that belongs to a task, as jsonb, or NULL
  * if there is none; n: of a task and those that an update of the record does
- * with it.
+ * with it.  NULL: no task.
  */
 static Jsonb *
 body_of(BcdTask *const *tasks, int n)
 {
 	StringInfoData text;
 
-	if (tasks[0]->action->endpoint->body == BCD_NO_BODY)
+	if (tasks == NULL || tasks[0]->action->endpoint->body == BCD_NO_BODY)
 		return NULL;
 	initStringInfo(&text);
 	if (tasks[0]->action == &tasks[0]->facet->together)
@@ -297,7 +297,7 @@ put_preview(BcdRows *rows, const char *key, const char *action, BcdTask **tasks,
 	BcdTask    *task = tasks ? tasks[0] : NULL;
 	Datum		values[PREVIEW_COLUMNS] = {0};
 	bool		nulls[PREVIEW_COLUMNS] = {false, false, true, true, true, true};
-	Jsonb	   *body = task ? body_of(tasks, n) : NULL;
+	Jsonb	   *body = body_of(tasks, n);
 	char	   *unknown = task ? bcd_task_unknown(task) : NULL;
 	char	   *path;
 
