@@ -181,7 +181,7 @@ bcd_nested_was_read(BcdItem *item, const cJSON *record)
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 	List	   *tasks = NIL;
 
-	if (item->asking == BCD_ASKS_READ && cJSON_IsArray(elements) && !d->leaves && BCD_IS_FACET(d->next) && d->has_tasks)
+	if (facet && item->asking == BCD_ASKS_READ && cJSON_IsArray(elements) && !d->leaves && BCD_IS_FACET(d->next) && d->has_tasks)
 		tasks = asking_tasks(item, facet, elements);
 	if (tasks != NIL)
 	{
