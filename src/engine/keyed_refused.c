@@ -34,11 +34,10 @@
 #define REMOVALS		3
 
 /*
- * The record of a row that is gone, or has another address, was not removed,
- * although the store has it.  It may be out of reach there: a product gets
- * variants, and its stock cannot be set any more.  Or the store was not well for
- * a moment, so this is tried a few times; but it does not keep a row from its
- * new address.
+ * The record at an item's old address was not removed, although the store has
+ * it.  It may be out of reach there: a product gets variants, and its stock
+ * cannot be set any more.  So this is tried a few times, but does not keep the
+ * row from its new address.
  */
 static void
 decide_left_behind(BcdItem *item)
@@ -65,6 +64,20 @@ is_no_record(const BcdItem *item, const cJSON *record)
 	const char *open = item->lane->feed->resource->open_if;
 
 	return open && item->wanted == NULL && cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(record, open));
+}
+
+/* Or the store was not well for a moment: it is tried again first, at once and alone. */
+static void
+decide_no_record(BcdItem *item)
+{
+	if (item->attempts + 1 >= REMOVALS)
+	{
+		bcd_decide_removed(item);
+		return;
+	}
+	bcd_decide_stage(item, BCD_REMOVE);
+	item->decision.attempted = true;
+	item->decision.group = 1;
 }
 
 /* What the store keeps of a record that is written as a whole */
@@ -175,7 +188,9 @@ bcd_keyed_was_read(BcdItem *item, const cJSON *record)
 	}
 	if (item->refused_at == BCD_REMOVE && record == NULL)
 		bcd_decide_removed(item);
-	else if (item->refused_at == BCD_REMOVE && (item->wanted || is_no_record(item, record)))
+	else if (item->refused_at == BCD_REMOVE && is_no_record(item, record))
+		decide_no_record(item);
+	else if (item->refused_at == BCD_REMOVE && item->wanted)
 		decide_left_behind(item);
 	else if (item->refused_at == BCD_UPDATE && record != NULL && item->wanted)
 	{
