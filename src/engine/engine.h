@@ -399,6 +399,7 @@ typedef struct BcdJob
 	BcdTicket	ticket;			/* from the quota, when it was started */
 	int			nth;			/* requests at the endpoint at that time */
 	cJSON	   *reply;
+	char	   *error_text;		/* of a reply that is an error, once needed */
 	int64		settle_at;		/* monotonic ms: not before, after a failure */
 	int			settle_failures;
 } BcdJob;

@@ -57,12 +57,12 @@ is_known_by_another(const BcdResource *r, Jsonb *wanted, Jsonb *known, Jsonb *re
 static bool
 may_be_taken(const BcdTurns *t, const BcdRecord *record)
 {
-	if (bcd_fold_is_moving(record->lane->feed->feed_id, record->key))
-		return false;
 	/* a row that is gone from the source waits for this to be checked */
-	return !bcd_rival_is(record, "in_flight") ||
-		(record->is_read && record->row.state == BCD_ROW_MISSING &&
-		 !bcd_record_is_written(t->lane, record->store_id));
+	if (bcd_rival_is(record, "in_flight") &&
+		(!record->is_read || record->row.state != BCD_ROW_MISSING ||
+		 bcd_record_is_written(t->lane, record->store_id)))
+		return false;
+	return !bcd_fold_is_moving(record->lane->feed->feed_id, record->key);
 }
 
 /*

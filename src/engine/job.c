@@ -65,6 +65,8 @@ bcd_job_free(BcdJob *job)
 		bcd_http_free(job->request);
 	if (job->reply)
 		cJSON_Delete(job->reply);
+	if (job->error_text)
+		pfree(job->error_text);
 	pfree(job);
 }
 

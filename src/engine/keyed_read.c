@@ -242,6 +242,48 @@ is_asked_for(char **paths, int n, const char *path)
 	return false;
 }
 
+/* Items whose records one request can ask for, such as those of a price list */
+typedef struct Kind
+{
+	BcdTask    *task;			/* of the first of them */
+	int			n;
+} Kind;
+
+#define MOST_KINDS		16
+
+/*
+ * Returns the first item's task of the most frequent kind of a queue, so that a
+ * few items of another kind do not take a request before there are more.
+ */
+static BcdTask *
+most_frequent(BcdGate *gate, const BcdAction *view)
+{
+	Kind		kinds[MOST_KINDS];
+	int			nkinds = 0;
+	int			most = 0;
+	int			i;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &gate->queue)
+	{
+		BcdTask    *task = task_of(dlist_container(BcdItem, node, iter.cur), view);
+
+		for (i = 0; i < nkinds && !bcd_task_may_join(kinds[i].task, task); i++)
+			;
+		if (i == MOST_KINDS)
+			continue;
+		if (i == nkinds)
+			kinds[nkinds++] = (Kind)
+		{
+			task, 0
+		};
+		kinds[i].n++;
+		if (kinds[i].n > kinds[most].n)
+			most = i;
+	}
+	return kinds[most].task;
+}
+
 /*
  * Returns the next request for records that are to be read, or NULL.  Items
  * that do not fit into it are left for another one.
@@ -259,6 +301,7 @@ bcd_keyed_read_job(BcdLane *lane)
 	int			bytes = QUERY_REST;
 	int			n = 0;
 	bool		full = false;
+	BcdTask    *first;
 	StringInfoData url;
 	dlist_iter	iter;
 	ListCell   *lc;
@@ -268,14 +311,16 @@ bcd_keyed_read_job(BcdLane *lane)
 		return NULL;
 	action->endpoint = view->endpoint;
 	action->query = view->query;
+	first = most_frequent(gate, action);
 	dlist_foreach(iter, &gate->queue)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 		BcdTask    *task = task_of(item, action);
-		char	   *path = bcd_task_path(&task, 1);
+		char	   *path;
 
-		if (n > 0 && !bcd_task_may_join(tasks[0], task))
+		if (!bcd_task_may_join(first, task))
 			continue;
+		path = bcd_task_path(&task, 1);
 		if (!is_asked_for(paths, n, path))
 		{
 			full = n >= Min(most, item->group) || bytes + bcd_task_query_bytes(task) > QUERY_BYTES;

@@ -45,12 +45,10 @@ first_item(BcdJob *job)
 	return dlist_head_element(BcdItem, node, &job->items);
 }
 
-/* Returns the reply's message in one line, in the item's memory. */
-char *
-bcd_reply_text(BcdJob *job, BcdItem *item)
+/* Returns the reply's message in one line, palloc'd. */
+static char *
+error_text(const BcdHttpRequest *r)
 {
-	BcdHttpRequest *r = job->request;
-	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 	StringInfoData text;
 
 	initStringInfo(&text);
@@ -58,8 +56,19 @@ bcd_reply_text(BcdJob *job, BcdItem *item)
 		bcd_json_error_text(&text, r->status, r->headers.content_type, r->reply, r->reply_len);
 	else
 		appendStringInfoString(&text, r->error);
-	MemoryContextSwitchTo(old);
 	return text.data;
+}
+
+/*
+ * The same in the item's memory; the reply is parsed once for all items of a
+ * batch.
+ */
+char *
+bcd_reply_text(BcdJob *job, BcdItem *item)
+{
+	if (job->error_text == NULL)
+		job->error_text = MemoryContextStrdup(GetMemoryChunkContext(job), error_text(job->request));
+	return MemoryContextStrdup(item->cxt, job->error_text);
 }
 
 /*
@@ -447,33 +456,29 @@ judge_extra(BcdJob *job, BcdVerdict verdict)
 	BcdRun	   *run = job->run;
 	BcdLane    *lane = job->lane;
 	BcdHttpRequest *r = job->request;
-	StringInfoData text;
+	char	   *text;
 
 	if (verdict == BCD_AGAIN || (job->probe && r->fate == BCD_HTTP_REPLIED && verdict != BCD_TROUBLE) ||
 		(verdict == BCD_TOO_LARGE && ask_for_less(job)))
 		return;
-	initStringInfo(&text);
+	text = error_text(r);
 	if (job->lists)
-		appendStringInfo(&text, "the list of %s cannot be read: ", job->lists->words);
-	if (r->fate == BCD_HTTP_REPLIED)
-		bcd_json_error_text(&text, r->status, r->headers.content_type, r->reply, r->reply_len);
-	else
-		appendStringInfoString(&text, r->error);
+		text = psprintf("the list of %s cannot be read: %s", job->lists->words, text);
 	if (verdict == BCD_STOP_STORE)
-		bcd_stop_store(job, text.data);
+		bcd_stop_store(job, text);
 	else if (verdict == BCD_STOP_FEED)
-		bcd_stop_feed(lane, bcd_with_advice(job, text.data));
+		bcd_stop_feed(lane, bcd_with_advice(job, text));
 	else if (verdict == BCD_TROUBLE && lane->gates->troubles + 1 < run->store->options->max_attempts)
 	{
 		lane->gates->troubled = true;
 		run->wake_at = Max(run->wake_at, bcd_now_ms() + bcd_retry_backoff_ms(lane->gates->troubles + 1, false, bcd_random()));
-		note_trouble(run->store, psprintf("the store does not answer as it should, and is asked again: %s", text.data));
+		note_trouble(run->store, psprintf("the store does not answer as it should, and is asked again: %s", text));
 	}
 	else if (!job->probe)
-		bcd_lane_stop(lane, psprintf("the store does not answer: %s", text.data));
+		bcd_lane_stop(lane, psprintf("the store does not answer: %s", text));
 	else if (run->error == NULL)
 		run->error = MemoryContextStrdup(run->cxt,
-										 psprintf("the store does not answer: %s", text.data));
+										 psprintf("the store does not answer: %s", text));
 }
 
 /* Decides on everything in a job whose reply was not a success. */

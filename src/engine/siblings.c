@@ -51,12 +51,20 @@
 #define QUERY_BYTES		4000
 #define ID_BYTES		21
 
+/* Part of a page that is to be filled, as the next parents may have more records */
+#define FILL			0.95
+
+/* A list is for so much less than a page, at most */
+#define LEAST_SHARE		10
+
 /* The list in which the items at the head of a queue are looked for */
 typedef struct BcdSweep
 {
 	char	   *url;			/* without the page */
 	int			page;			/* the next one */
 	BcdPaging	paging;
+	int			items;			/* that it was begun for */
+	int64		records;		/* of their parents, as its first page tells */
 } BcdSweep;
 
 /*
@@ -102,6 +110,18 @@ parent_value(const char *name, int nth, const void *parents)
 }
 
 /*
+ * Returns for how many items a list probably takes a single page, since the
+ * parents of the last list's items had other records, too.
+ */
+static int
+fit_a_page(const BcdSweep *last, int batch)
+{
+	if (last == NULL || last->records <= last->items)
+		return batch;
+	return Max((batch + LEAST_SHARE - 1) / LEAST_SHARE, (int) (batch * FILL * last->items / last->records));
+}
+
+/*
  * Returns how many items of a queue go into a new list; 0: better wait for
  * more.  The last parent is left to the next list if not all of its items
  * would fit, unless it is the only one.
@@ -112,7 +132,8 @@ choose(BcdLane *lane, BcdStage stage, Parents *parents)
 	BcdGate    *gate = &lane->gates->gate[stage];
 	BcdItem    *first = dlist_head_element(BcdItem, node, &gate->queue);
 	int			batch = bcd_batch_limit(lane, stage);
-	int			limit = Min(batch, first->group);
+	int			group = Min(batch, first->group);
+	int			limit = Min(group, fit_a_page(lane->gates->sweep[stage], batch));
 	int			n = 0;
 	int			of_last = 0;	/* items before those of the last parent, if
 								 * they are all that it has */
@@ -126,7 +147,7 @@ choose(BcdLane *lane, BcdStage stage, Parents *parents)
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 		int64		parent = parent_of(item, stage);
 
-		if (Min(batch, item->group) != limit || parent == 0 || (stage == BCD_LOOKUP && bcd_is_sought_everywhere(item)))
+		if (Min(batch, item->group) != group || parent == 0 || (stage == BCD_LOOKUP && bcd_is_sought_everywhere(item)))
 			break;
 		if (n >= limit || (parent != last && parents->n * ID_BYTES > QUERY_BYTES))
 		{
@@ -135,7 +156,7 @@ choose(BcdLane *lane, BcdStage stage, Parents *parents)
 				parents->n--;
 				return of_last;
 			}
-			if (parent != last || parents->n > 1 || limit < batch)
+			if (parent != last || parents->n > 1 || group < batch)
 				return n;
 		}
 		if (parent != last)
@@ -146,7 +167,7 @@ choose(BcdLane *lane, BcdStage stage, Parents *parents)
 		}
 		n++;
 	}
-	return limit < batch || n < gate->queued || lane->exhausted || lane->gates->send_partial ? n : 0;
+	return group < batch || n < gate->queued || lane->exhausted || lane->gates->send_partial ? n : 0;
 }
 
 static void
@@ -155,7 +176,8 @@ next_page(BcdJob *job)
 	BcdSweep   *sweep = job->lane->gates->sweep[job->stage];
 
 	bcd_kept_add(job, sweep->url, sweep->page, bcd_page_is_last(&job->page, sweep->page, bcd_batch_limit(job->lane, job->stage)));
-	sweep->page++;
+	if (sweep->page++ == 1)
+		sweep->records = job->page.total;
 	bcd_page_taken(&sweep->paging, &job->page);
 }
 
@@ -285,7 +307,7 @@ append_fields(StringInfo url, BcdLane *lane, BcdStage stage, const BcdView *view
 }
 
 static void
-begin(BcdLane *lane, BcdStage stage, const BcdView *view, const Parents *parents)
+begin(BcdLane *lane, BcdStage stage, const BcdView *view, const Parents *parents, int items)
 {
 	BcdGates   *gates = lane->gates;
 	StringInfoData url;
@@ -300,6 +322,7 @@ begin(BcdLane *lane, BcdStage stage, const BcdView *view, const Parents *parents
 	memset(gates->sweep[stage], 0, sizeof(BcdSweep));
 	gates->sweep[stage]->url = MemoryContextStrdup(gates->cxt, url.data);
 	gates->sweep[stage]->page = 1;
+	gates->sweep[stage]->items = items;
 }
 
 /* Returns a request for the next page, for the first n items of the queue. */
@@ -444,7 +467,7 @@ whole_job(BcdLane *lane)
 
 	if (!lane->exhausted && !lane->gates->send_partial && bcd_lane_has_room(lane))
 		return NULL;
-	begin(lane, BCD_READ, view, &parents);
+	begin(lane, BCD_READ, view, &parents, gate->queued);
 	if (bcd_kept_has(lane, lane->gates->sweep[BCD_READ]->url))
 		return kept_job(lane);
 	if (is_read_alone(lane))
@@ -477,6 +500,6 @@ bcd_plan_siblings(BcdLane *lane, BcdStage stage)
 	n = choose(lane, stage, &parents);
 	if (n == 0)
 		return NULL;
-	begin(lane, stage, view, &parents);
+	begin(lane, stage, view, &parents, n);
 	return page_job(lane, stage, view, n);
 }
