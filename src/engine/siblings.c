@@ -3,10 +3,8 @@
  *		Records that can only be listed by parent, such as the variants of
  *		products, or all together.
  *
- * Such a list contains all records of the parents, even those that no item
- * needs, and may have several pages.  So a request is for as few parents as
- * the order of the queue allows.  Items that are on none of the pages read so
- * far wait at the head of the queue for the next page.  There is only one such
+ * Such a list may have several pages.  Items that are on none of those read so
+ * far wait at the head of the queue for the next one.  There is only one such
  * list at a time at a gate.  If a request fails, the list is read again from
  * the beginning.
  *
@@ -36,6 +34,7 @@
 #include "engine/lookup.h"
 #include "engine/natural_key.h"
 #include "engine/reply_error.h"
+#include "engine/sibling_parents.h"
 #include "engine/sibling_same.h"
 #include "engine/siblings.h"
 #include "engine/view.h"
@@ -47,127 +46,33 @@
 #include "tables/link.h"
 #include "tables/link_unique.h"
 
-/* Bytes of ids in a query string; the API documents no limit */
-#define QUERY_BYTES		4000
-#define ID_BYTES		21
-
-/* Part of a page that is to be filled, as the next parents may have more records */
-#define FILL			0.95
-
-/* A list is for so much less than a page, at most */
-#define LEAST_SHARE		10
-
 /* The list in which the items at the head of a queue are looked for */
 typedef struct BcdSweep
 {
 	char	   *url;			/* without the page */
 	int			page;			/* the next one */
 	BcdPaging	paging;
-	int			items;			/* that it was begun for */
-	int64		records;		/* of their parents, as its first page tells */
+	int			parents;
+	int64		records;		/* of these, as its first page tells */
 } BcdSweep;
-
-/*
- * Returns the parent below which an item's record is looked for; 0: unknown.
- * A list of all records is that of a single parent, so to speak.
- */
-static int64
-parent_of(const BcdItem *item, BcdStage stage)
-{
-	if (item->lane->feed->resource->parent == NULL)
-		return 1;
-	if (stage == BCD_LOOKUP)
-		return bcd_payload_integer(bcd_identity(item), item->lane->feed->resource->parent);
-	return bcd_item_parent(item);
-}
-
-/* The parents of some items, without duplicates */
-typedef struct Parents
-{
-	int64		id[BCD_PAGE_LIMIT];
-	int			n;
-} Parents;
-
-/* Adds a parent; returns false if it was there already. */
-static bool
-add_parent(Parents *parents, int64 id)
-{
-	int			i;
-
-	/* rows with the same parent are mostly neighbors */
-	for (i = parents->n - 1; i >= 0; i--)
-		if (parents->id[i] == id)
-			return false;
-	parents->id[parents->n++] = id;
-	return true;
-}
 
 /* A BcdUrlValue: returns the nth parent. */
 static char *
 parent_value(const char *name, int nth, const void *parents)
 {
-	return psprintf(INT64_FORMAT, ((const Parents *) parents)->id[nth]);
+	return psprintf(INT64_FORMAT, ((const BcdSiblingParents *) parents)->id[nth]);
 }
 
 /*
- * Returns for how many items a list probably takes a single page, since the
- * parents of the last list's items had other records, too.
+ * Of how many parents does a page probably have room for the records?  95 % of
+ * what would have just filled the last one.
  */
 static int
-fit_a_page(const BcdSweep *last, int batch)
+room_for_parents(const BcdSweep *last, int batch)
 {
-	if (last == NULL || last->records <= last->items)
-		return batch;
-	return Max((batch + LEAST_SHARE - 1) / LEAST_SHARE, (int) (batch * FILL * last->items / last->records));
-}
-
-/*
- * Returns how many items of a queue go into a new list; 0: better wait for
- * more.  The last parent is left to the next list if not all of its items
- * would fit, unless it is the only one.
- */
-static int
-choose(BcdLane *lane, BcdStage stage, Parents *parents)
-{
-	BcdGate    *gate = &lane->gates->gate[stage];
-	BcdItem    *first = dlist_head_element(BcdItem, node, &gate->queue);
-	int			batch = bcd_batch_limit(lane, stage);
-	int			group = Min(batch, first->group);
-	int			limit = Min(group, fit_a_page(lane->gates->sweep[stage], batch));
-	int			n = 0;
-	int			of_last = 0;	/* items before those of the last parent, if
-								 * they are all that it has */
-	bool		fresh = false;
-	int64		last = 0;
-	dlist_iter	iter;
-
-	parents->n = 0;
-	dlist_foreach(iter, &gate->queue)
-	{
-		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-		int64		parent = parent_of(item, stage);
-
-		if (Min(batch, item->group) != group || parent == 0 || (stage == BCD_LOOKUP && bcd_is_sought_everywhere(item)))
-			break;
-		if (n >= limit || (parent != last && parents->n * ID_BYTES > QUERY_BYTES))
-		{
-			if (parent == last && fresh && of_last > 0)
-			{
-				parents->n--;
-				return of_last;
-			}
-			if (parent != last || parents->n > 1 || group < batch)
-				return n;
-		}
-		if (parent != last)
-		{
-			of_last = n;
-			fresh = add_parent(parents, parent);
-			last = parent;
-		}
-		n++;
-	}
-	return group < batch || n < gate->queued || lane->exhausted || lane->gates->send_partial ? n : 0;
+	if (last == NULL || last->records <= 0)
+		return BCD_PAGE_LIMIT;
+	return Max((batch + 9) / 10, (int) (0.95 * batch * last->parents / last->records));
 }
 
 static void
@@ -307,7 +212,7 @@ append_fields(StringInfo url, BcdLane *lane, BcdStage stage, const BcdView *view
 }
 
 static void
-begin(BcdLane *lane, BcdStage stage, const BcdView *view, const Parents *parents, int items)
+begin(BcdLane *lane, BcdStage stage, const BcdView *view, const BcdSiblingParents *parents)
 {
 	BcdGates   *gates = lane->gates;
 	StringInfoData url;
@@ -322,7 +227,7 @@ begin(BcdLane *lane, BcdStage stage, const BcdView *view, const Parents *parents
 	memset(gates->sweep[stage], 0, sizeof(BcdSweep));
 	gates->sweep[stage]->url = MemoryContextStrdup(gates->cxt, url.data);
 	gates->sweep[stage]->page = 1;
-	gates->sweep[stage]->items = items;
+	gates->sweep[stage]->parents = parents->n;
 }
 
 /* Returns a request for the next page, for the first n items of the queue. */
@@ -463,11 +368,11 @@ whole_job(BcdLane *lane)
 {
 	const BcdView *view = &lane->feed->resource->view;
 	BcdGate    *gate = &lane->gates->gate[BCD_READ];
-	Parents		parents = {.n = 1};
+	BcdSiblingParents parents = {.n = 1};
 
 	if (!lane->exhausted && !lane->gates->send_partial && bcd_lane_has_room(lane))
 		return NULL;
-	begin(lane, BCD_READ, view, &parents, gate->queued);
+	begin(lane, BCD_READ, view, &parents);
 	if (bcd_kept_has(lane, lane->gates->sweep[BCD_READ]->url))
 		return kept_job(lane);
 	if (is_read_alone(lane))
@@ -483,7 +388,7 @@ bcd_plan_siblings(BcdLane *lane, BcdStage stage)
 	const BcdResource *r = lane->feed->resource;
 	const BcdView *view = stage == BCD_LOOKUP ? &r->keys[0].many : &r->view;
 	BcdGate    *gate = &lane->gates->gate[stage];
-	Parents		parents;
+	BcdSiblingParents parents;
 	int			n;
 
 	if (gate->queued == 0 || gate->flying > 0 || !bcd_endpoint_is_free(lane, stage))
@@ -495,11 +400,11 @@ bcd_plan_siblings(BcdLane *lane, BcdStage stage)
 		return whole_job(lane);
 	if (stage == BCD_LOOKUP && bcd_is_sought_everywhere(dlist_head_element(BcdItem, node, &gate->queue)))
 		return bcd_single_lookup(lane);
-	if (parent_of(dlist_head_element(BcdItem, node, &gate->queue), stage) == 0)
+	if (bcd_sibling_parent(dlist_head_element(BcdItem, node, &gate->queue), stage) == 0)
 		return stage == BCD_READ && r->view_one.endpoint ? one_job(lane) : nowhere_job(lane, stage);
-	n = choose(lane, stage, &parents);
+	n = bcd_parents_choose(lane, stage, room_for_parents(lane->gates->sweep[stage], bcd_batch_limit(lane, stage)), &parents);
 	if (n == 0)
 		return NULL;
-	begin(lane, stage, view, &parents, n);
+	begin(lane, stage, view, &parents);
 	return page_job(lane, stage, view, n);
 }

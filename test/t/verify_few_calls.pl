@@ -43,8 +43,14 @@ sub verify_calls
 	return \%n;
 }
 
-my $calls = verify_calls('kind');
-cmp_ok($calls->{'/catalog/variants'}, '<=', 12, 'the variants of most products that are read together fit a page of 250') or diag(explain($calls));
-$calls = verify_calls('stock');
-is($calls->{'/inventory/items'}, 4, 'the few rows of products do not divide those of variants, of which as many are read as fit the URL') or diag(explain($calls));
+subtest 'the variants of most products that are read together fit a page of 250' => sub {
+	my $calls = verify_calls('kind');
+	cmp_ok($calls->{'/catalog/variants'}, '<=', 12, 'lists of variants') or diag(explain($calls));
+};
+
+subtest 'the few rows of products do not divide those of variants, of which as many are read as fit the URL' => sub {
+	my $calls = verify_calls('stock');
+	is($calls->{'/inventory/items'}, 4, 'lists of stock') or diag(explain($calls));
+};
+
 done_testing();
