@@ -545,7 +545,7 @@ CREATE TABLE bcdelta.conflict (
 	conflict_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	feed text NOT NULL,
 	key text NOT NULL,
-	store_id bigint NOT NULL,
+	store_id bigint,
 	field text,
 	kind text NOT NULL CHECK (kind IN ('edited', 'found', 'gone', 'deleted')),
 	state text NOT NULL CHECK (state IN ('open', 'source', 'store', 'value', 'obsolete')),
@@ -562,16 +562,18 @@ CREATE TABLE bcdelta.conflict (
 	decided_by text,
 	note text,
 	is_current boolean NOT NULL DEFAULT true,
-	ended_at timestamptz
+	ended_at timestamptz,
+	address text COLLATE "C" NOT NULL
 );
-CREATE UNIQUE INDEX conflict_current ON bcdelta.conflict (feed, store_id, coalesce(field, '')) WHERE is_current;
+CREATE UNIQUE INDEX conflict_current ON bcdelta.conflict (feed, address, coalesce(field, '')) WHERE is_current;
 CREATE INDEX conflict_feed_key ON bcdelta.conflict (feed, key);
 CREATE INDEX conflict_ended ON bcdelta.conflict (ended_at) WHERE NOT is_current;
-CREATE INDEX conflict_record ON bcdelta.conflict (feed, store_id);
+CREATE INDEX conflict_record ON bcdelta.conflict (feed, address);
 COMMENT ON TABLE bcdelta.conflict IS
 'fields that were changed in the source and in the store; one row for each pair of values; see bcdelta.review and resolve()';
 COMMENT ON COLUMN bcdelta.conflict.key IS 'the key that the row had when the conflict was found';
-COMMENT ON COLUMN bcdelta.conflict.store_id IS 'the id of the record';
+COMMENT ON COLUMN bcdelta.conflict.store_id IS 'the id of the record; null: it has none';
+COMMENT ON COLUMN bcdelta.conflict.address IS 'identifies the record, as in bcdelta.link';
 COMMENT ON COLUMN bcdelta.conflict.field IS 'null: the conflict is about the record as a whole';
 COMMENT ON COLUMN bcdelta.conflict.kind IS
 'edited: both sides have changed the field since they agreed; found: the record was found with another value, and it is not known who changed it; gone: the record was deleted in the store, and its row has changed; deleted: the row was deleted, and its record has changed';
@@ -627,14 +629,15 @@ COMMENT ON FUNCTION bcdelta.resolve(bigint, text, jsonb, text) IS
 
 CREATE VIEW bcdelta.review AS
 SELECT c.conflict_id, c.feed, l.key,
-	coalesce(l.payload ->> 'sku', l.payload ->> 'name', l.payload ->> 'email', l.payload ->> 'code', l.payload ->> 'path') AS natural_key,
+	coalesce(l.payload ->> 'sku', l.payload ->> 'name', l.payload ->> 'email', l.payload ->> 'code', l.payload ->> 'path',
+		CASE WHEN l.store_id IS NULL THEN l.address END) AS natural_key,
 	c.field, c.kind, c.base, c.source_value, c.store_value, c.source_changed_at, c.store_modified_at, c.reason,
 	date_trunc('second', now() - c.found_at) AS age,
 	format('SELECT bcdelta.resolve(%s, %L);', c.conflict_id, 'store') AS call
-FROM bcdelta.conflict AS c JOIN bcdelta.link AS l ON l.feed = c.feed AND l.address = c.store_id::text
+FROM bcdelta.conflict AS c JOIN bcdelta.link AS l ON l.feed = c.feed AND l.address = c.address
 WHERE c.state = 'open' AND c.is_current;
 COMMENT ON VIEW bcdelta.review IS 'conflicts that a person has to decide, with the values of both sides and the call that keeps the store''s value';
-COMMENT ON COLUMN bcdelta.review.natural_key IS 'SKU, name, e-mail address, code or path of the row';
+COMMENT ON COLUMN bcdelta.review.natural_key IS 'SKU, name, e-mail address, code or path of the row, or the address of a record without an id';
 COMMENT ON COLUMN bcdelta.review.call IS 'a statement to copy; with ''source'' the value of the source is written, with ''value'' another one';
 
 CREATE FUNCTION bcdelta.why(feed text, key text, read boolean DEFAULT false)

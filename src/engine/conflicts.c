@@ -26,14 +26,15 @@
 
 #include "base/clock.h"
 #include "base/compat.h"
-#include "engine/adjust.h"
 #include "engine/conflicts.h"
 #include "engine/decide.h"
+#include "engine/keyed.h"
 #include "engine/link_base.h"
 #include "engine/newest.h"
 #include "engine/repeated.h"
 #include "engine/sent_fields.h"
 #include "feed/policy.h"
+#include "payload/address.h"
 #include "payload/payload.h"
 #include "payload/set_merge.h"
 #include "payload/task.h"
@@ -50,74 +51,6 @@ typedef struct Reading
 	BcdCurrentConflicts current;
 	bool		guarded;
 } Reading;
-
-/* What is asked of the fields that an item's tasks send */
-typedef struct Guard
-{
-	const BcdFeed *feed;
-	BcdCurrentConflicts current;
-	bool		needed;
-} Guard;
-
-static void
-look_for_guard(const char *name, JsonbValue *value, void *arg)
-{
-	Guard	   *g = arg;
-
-	g->needed |= bcd_policy_of(g->feed, name) != BCD_POLICY_SOURCE ||
-		(g->current.states && bcd_payload_has(g->current.states, name));
-}
-
-/*
- * Does an item have to be read before these tasks are carried out, since the
- * store may have other values of their fields?
- */
-bool
-bcd_item_is_guarded(const BcdItem *item, List *tasks)
-{
-	Guard		g = {.feed = item->lane->feed};
-	ListCell   *lc;
-
-	if (bcd_repeated_is_unread(item, tasks))
-		return true;
-	if (!bcd_feed_is_guarded(g.feed) || !item->linked || item->aside)
-		return false;
-	if (g.feed->disputed)
-		bcd_conflicts_of(g.feed->name, item->store_id, &g.current);
-	foreach(lc, tasks)
-	{
-		const BcdTask *task = lfirst(lc);
-
-		if (task->fields && task->facet->collection == NULL)
-			bcd_payload_each(task->fields, look_for_guard, &g);
-	}
-	return g.needed;
-}
-
-/*
- * The record of a claimed item is about to be read before these tasks, to see
- * what others have changed.  Decides that the row waits, if the store does not
- * show yet what we have written of a guarded field; else returns false.
- */
-bool
-bcd_guard_waits(BcdItem *item, List *tasks)
-{
-	ListCell   *lc;
-
-	foreach(lc, tasks)
-	{
-		BcdTask    *task = lfirst(lc);
-		const BcdEndpoint *endpoint = task->facet->update.endpoint;
-		Guard		g = {.feed = item->lane->feed};
-
-		if (task->facet->collection || task->fields == NULL || endpoint == NULL || endpoint->reply == NULL || endpoint->reply->delay_ms == 0)
-			continue;
-		bcd_payload_each(task->fields, look_for_guard, &g);
-		if (g.needed && bcd_waits_to_be_shown(item, task->facet))
-			return true;
-	}
-	return false;
-}
 
 /* The record keeps its value: the row's counts as written. */
 static void
@@ -343,6 +276,18 @@ merge_set(Reading *r, const BcdField *field, JsonbValue *value, const cJSON *got
 	return true;
 }
 
+/*
+ * Has nobody given a field a value yet, of a record that is there from the start, like the
+ * stock of a product at each location?  Of such records, a removal leaves nothing, either.
+ */
+static bool
+is_blank(const BcdResource *resource, const cJSON *got)
+{
+	const BcdFacet *first = resource->facets;
+
+	return resource->id == NULL && first->remove.endpoint == first->update.endpoint && bcd_payload_is_nothing(got);
+}
+
 static void
 look_at_field(const char *name, JsonbValue *value, void *arg)
 {
@@ -351,12 +296,13 @@ look_at_field(const char *name, JsonbValue *value, void *arg)
 	const BcdField *field = bcd_resource_field(item->lane->feed->resource, name);
 	const cJSON *got = cJSON_GetObjectItemCaseSensitive(r->record, name);
 	char	   *state = r->current.states ? bcd_payload_text(r->current.states, name) : NULL;
-
-	/* what is written to another place, the record does not show */
 	bool		conflicts = r->guarded && field && !(field->flags & (BCD_F_FIXED | BCD_F_CREATE_ONLY)) &&
-	!bcd_facet_is_placed(bcd_resource_facet_of(item->lane->feed->resource, field), item->lane->feed->options_json);
+	bcd_field_has_policy(item->lane->feed, name);
 
 	if (field == NULL || got == NULL || field->flags & BCD_F_WRITE_ONLY || BCD_IS_COLLECTION(field))
+		return;
+	/* the record was read by these */
+	if (bcd_is_keyed(item) && bcd_is_address_field(item->lane->feed->resource, name))
 		return;
 	if ((bcd_payload_has(r->known, name) && bcd_payload_same(item->wanted, r->known, name)) ||
 		(conflicts && record_has(item->wanted, field, got)))
@@ -380,7 +326,7 @@ look_at_field(const char *name, JsonbValue *value, void *arg)
 		decide_known_conflict(r, field, value, got, state);
 	else if (!bcd_payload_has(r->base, name))
 	{
-		if (conflicts)
+		if (conflicts && !(item->sent && bcd_may_be_ours(item, field, got)) && !is_blank(item->lane->feed->resource, got))
 			decide_by_policy(r, name, value, "found", NULL);
 	}
 	else if (bcd_payload_same(item->wanted, r->base, name))
@@ -426,7 +372,7 @@ bcd_without_edits(BcdItem *item, Jsonb *read, const cJSON *record)
 	if (r.guarded)
 	{
 		item->decision.read_at = bcd_now_ms();
-		bcd_conflicts_of(feed->name, bcd_store_id_after(item), &r.current);
+		bcd_conflicts_of(feed->name, bcd_linked_address_after(item), &r.current);
 	}
 	if (r.current.states && bcd_payload_has(r.current.states, BCD_WHOLE_RECORD))
 		end(&r, BCD_WHOLE_RECORD);
@@ -490,11 +436,11 @@ bcd_conflicts_record(const BcdLane *lane, BcdItem **items, int n)
 
 		lane->feed->disputed |= d->filed != NIL;
 		foreach(lc, d->filed)
-			bcd_conflict_file(feed, item->key, bcd_store_id_after(item), lane->run->run_id, lfirst(lc));
+			bcd_conflict_file(feed, item->key, bcd_linked_address_after(item), bcd_store_id_after(item), lane->run->run_id, lfirst(lc));
 		/* what was decided is done, once the record has been written */
 		foreach(lc, d->link == BCD_LINK_PUT ? d->over : NIL)
-			bcd_conflict_end(feed, bcd_store_id_after(item), lfirst(lc));
+			bcd_conflict_end(feed, bcd_linked_address_after(item), lfirst(lc));
 		foreach(lc, !done ? NIL : d->judged || d->ends ? d->ends : item->ends)
-			bcd_conflict_end(feed, bcd_store_id_after(item), lfirst(lc));
+			bcd_conflict_end(feed, bcd_linked_address_after(item), lfirst(lc));
 	}
 }

@@ -7,8 +7,6 @@
 
 #include "engine/engine.h"
 
-extern bool bcd_guard_waits(BcdItem *item, List *tasks);
-extern bool bcd_item_is_guarded(const BcdItem *item, List *tasks);
 extern Jsonb *bcd_without_edits(BcdItem *item, Jsonb *read, const cJSON *record);
 extern void bcd_put_values(BcdItem *item);
 extern void bcd_conflicts_record(const BcdLane *lane, BcdItem **items, int n);

@@ -27,6 +27,7 @@ record_now(const BcdItem *item)
 		.remembered = item->remembered,
 		.sent = item->sent,
 		.was = item->was,
+		.kept = item->kept,
 		.image = item->image,
 		.aside = item->aside,
 		.doubt = item->doubt,

@@ -101,6 +101,7 @@ typedef struct BcdItemRecord
 	Jsonb	   *remembered;
 	Jsonb	   *sent;
 	Jsonb	   *was;
+	Jsonb	   *kept;
 	Jsonb	   *image;
 	Jsonb	   *aside;
 	Jsonb	   *doubt;

@@ -69,6 +69,8 @@ typedef struct BcdItem
 								 * that differed: link_base.c */
 	Jsonb	   *was;			/* fields that differed when it was read, or
 								 * NULL */
+	Jsonb	   *kept;			/* what its next write repeats of the store's,
+								 * or NULL */
 	Jsonb	   *image;			/* the whole record, before it is removed */
 	bool		whole_read;		/* all fields of it are read next */
 	bool		looks;			/* it is read only to see what it overwrites */

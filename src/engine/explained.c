@@ -10,6 +10,7 @@
 
 #include "engine/explained.h"
 #include "engine/item.h"
+#include "engine/keyed.h"
 #include "feed/feed.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
@@ -35,12 +36,13 @@ still_holds(const BcdItem *item, const char *name, const cJSON *record, const Bc
 char *
 bcd_explained(const BcdItem *item, const char *name, const cJSON *record)
 {
+	char	   *address = bcd_linked_address(item);
 	BcdCurrentConflicts c;
 	char	   *state;
 
-	if (item->store_id == 0)
+	if (address == NULL)
 		return NULL;
-	bcd_conflicts_of(item->lane->feed->name, item->store_id, &c);
+	bcd_conflicts_of(item->lane->feed->name, address, &c);
 	state = c.states ? bcd_payload_text(c.states, name) : NULL;
 	/* "kept": by the policy */
 	if (state == NULL || !(strcmp(state, "store") == 0 || strcmp(state, "value") == 0 || strcmp(state, "kept") == 0))

@@ -353,6 +353,7 @@ take_over(BcdItem *item, const BcdDecision *d)
 		item->remembered = d->record.remembered;
 		item->sent = d->record.sent;
 		item->was = d->record.was;
+		item->kept = d->record.kept;
 		item->image = d->record.image;
 		item->aside = d->record.aside;
 		item->doubt = d->record.doubt;

@@ -128,6 +128,7 @@ change_link(BcdLane *lane, BcdItem *item, BcdStage stage)
 {
 	const char *feed = lane->feed->name;
 	const char *hidden_by = lane->feed->resource->hidden_by;
+	char	   *address;
 
 	switch (item->decision.link)
 	{
@@ -151,8 +152,9 @@ change_link(BcdLane *lane, BcdItem *item, BcdStage stage)
 			break;				/* all at once: record_links() */
 		case BCD_LINK_REMOVE:
 			bcd_link_remove(feed, item->key);
-			if (item->store_id != 0 && bcd_feed_is_guarded(lane->feed))
-				bcd_conflicts_end(feed, item->store_id);
+			address = bcd_feed_is_guarded(lane->feed) ? bcd_linked_address(item) : NULL;
+			if (address)
+				bcd_conflicts_end(feed, address);
 			break;
 	}
 }

@@ -26,6 +26,7 @@
 #include "engine/keyed.h"
 #include "engine/stage.h"
 #include "feed/feed.h"
+#include "feed/policy.h"
 #include "payload/address.h"
 #include "payload/payload.h"
 #include "tables/link.h"
@@ -59,6 +60,39 @@ bcd_item_address(const BcdItem *item)
 	if (known == NULL)
 		known = item->wanted;
 	return known ? bcd_record_address(r, known) : NULL;
+}
+
+/* Returns the address in bcdelta.link of a record; row: what its row wants, or NULL */
+static char *
+address_in_link(const BcdItem *item, const BcdItemRecord *record, Jsonb *row)
+{
+	const BcdResource *r = item->lane->feed->resource;
+
+	if (r->id != NULL)
+		return record->store_id != 0 ? psprintf(INT64_FORMAT, record->store_id) : NULL;
+	row = record->known ? record->known : row;
+	return row ? bcd_record_address(r, row) : NULL;
+}
+
+/*
+ * Returns the address in bcdelta.link of the record that an item has, whether that has
+ * an id or not; NULL: it has none.  palloc'd.
+ */
+char *
+bcd_linked_address(const BcdItem *item)
+{
+	BcdItemRecord record = {.store_id = item->store_id,.known = item->known};
+
+	return address_in_link(item, &record, item->linked ? item->wanted : NULL);
+}
+
+/* The same for the record that it will have after its decision. */
+char *
+bcd_linked_address_after(const BcdItem *item)
+{
+	BcdItemRecord record = bcd_record_after(item);
+
+	return address_in_link(item, &record, item->wanted);
 }
 
 /*
@@ -264,7 +298,8 @@ decide_goes(BcdItem *item, const char *address)
 	tasks = bcd_item_tasks(item);
 	first = linitial(tasks);
 	(void) bcd_decide_tasks(item, tasks);
-	bcd_decide_stage(item, bcd_stage_of(first));
+	/* for the sake of a policy: somebody else may have written there */
+	bcd_decide_stage(item, bcd_feed_is_guarded(item->lane->feed) ? BCD_READ : bcd_stage_of(first));
 	item->decision.link = BCD_LINK_PUT;
 	MemoryContextSwitchTo(old);
 }

@@ -10,6 +10,8 @@
 
 extern bool bcd_is_keyed(const BcdItem *item);
 extern char *bcd_item_address(const BcdItem *item);
+extern char *bcd_linked_address(const BcdItem *item);
+extern char *bcd_linked_address_after(const BcdItem *item);
 extern char *bcd_keyed_owner(const BcdItem *item);
 extern char *bcd_keyed_owner_elsewhere(const BcdItem *item);
 extern void bcd_keyed_twins(BcdJob *job);

@@ -3,8 +3,8 @@
  *		Records without an id that a push has read.
  *
  * They are written at their addresses without being read, so a push reads them
- * only to adjust them (adjust.c), or after an update without a known outcome, to
- * see what others have changed; or to see why a request was refused: the record
+ * only to adjust them (adjust.c), or to see what others have changed, for the sake of a
+ * policy or after an update without a known outcome; or to see why a request was refused: the record
  * that was to be removed may be gone, or the one that was to be written may be
  * there already.
  */
@@ -23,9 +23,10 @@
 #include "engine/keyed_refused.h"
 #include "engine/sent_fields.h"
 #include "engine/unmapped_fields.h"
-#include "payload/counted.h"
+#include "engine/whole_records.h"
+#include "engine/whole_writes.h"
+#include "feed/policy.h"
 #include "payload/payload.h"
-#include "payload/task.h"
 #include "store/verdict.h"
 
 /*
@@ -80,72 +81,10 @@ decide_no_record(BcdItem *item)
 	item->decision.group = 1;
 }
 
-/* What the store keeps of a record that is written as a whole */
-typedef struct Kept
-{
-	const BcdItem *item;
-	Jsonb	   *known;
-	const cJSON *record;
-	Jsonb	   *values;
-} Kept;
-
-static void
-note_kept(const char *name, JsonbValue *value, void *arg)
-{
-	Kept	   *k = arg;
-	const BcdFeed *feed = k->item->lane->feed;
-	const BcdFacet *counting = bcd_counting_facet(feed->resource, feed->options_json);
-	const cJSON *got = cJSON_GetObjectItemCaseSensitive(k->record, name);
-
-	if (got && bcd_payload_has(k->known, name) && bcd_payload_same(k->item->wanted, k->known, name) &&
-		!bcd_payload_field_agrees(feed->resource, k->item->wanted, k->record, name) &&
-		!(counting && strcmp(counting->changes_of, name) == 0))
-		k->values = bcd_payload_merge(k->values, bcd_payload_from_json(name, got));
-}
-
-static bool
-is_kept(const char *name, JsonbValue *value, void *kept)
-{
-	return bcd_payload_has(kept, name);
-}
-
-static bool
-is_sent(const char *name, JsonbValue *value, void *kept)
-{
-	return value->type != jbvNull || !bcd_payload_has(kept, name);
-}
-
-/* What the store has none of is left out. */
-static Jsonb *
-with_kept(Jsonb *fields, Jsonb *kept)
-{
-	if (fields == NULL)
-		return NULL;
-	return bcd_payload_filter(bcd_payload_merge(fields, bcd_payload_filter(kept, is_kept, fields)), is_sent, kept);
-}
-
 /*
- * Puts what others have changed in the store, and the row has not, in place of
- * the row's values into requests that write the record as a whole.
- */
-static void
-put_kept(BcdItem *item, const cJSON *record)
-{
-	BcdDecision *d = &item->decision;
-	Kept		k = {item, d->record.known, record};
-	ListCell   *lc;
-
-	bcd_payload_each(item->wanted, note_kept, &k);
-	if (k.values == NULL)
-		return;
-	d->body = with_kept(d->body, k.values);
-	foreach(lc, d->has_tasks ? d->tasks : NIL)
-		((BcdTask *) lfirst(lc))->fields = with_kept(((BcdTask *) lfirst(lc))->fields, k.values);
-}
-
-/*
- * The outcome of the last update is unknown, and its record was read (NULL: there
- * is none, so it is made again).
+ * The record was read to see what others have changed, since a policy asks for
+ * that, or the outcome of the last update is unknown (NULL: there is none, so it is
+ * made again, unless the policy says otherwise).
  */
 static void
 decide_compared(BcdItem *item, const cJSON *record)
@@ -153,15 +92,21 @@ decide_compared(BcdItem *item, const cJSON *record)
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 	BcdItemRecord *after = bcd_decide_record(item);
 
+	if (record == NULL && bcd_gone_is_disputed(item))
+	{
+		MemoryContextSwitchTo(old);
+		return;
+	}
 	if (record)
 		after->known = bcd_without_edits(item, bcd_item_known_read(item, record), record);
 	MemoryContextSwitchTo(old);
 	if (!bcd_adjust_read(item, record))
 		bcd_item_wants_write(item, true);
-	old = MemoryContextSwitchTo(item->cxt);
 	if (record)
-		put_kept(item, record);
-	MemoryContextSwitchTo(old);
+		bcd_put_kept(item, record);
+	else
+		bcd_gone_is_over(item);
+	bcd_put_values(item);
 	if (item->decision.outcome == BCD_UNCHANGED && bcd_update_has_arrived(item))
 		item->decision.outcome = BCD_UPDATED;
 	if (record && item->decision.link == BCD_LINK_KEEP)
@@ -172,7 +117,8 @@ decide_compared(BcdItem *item, const cJSON *record)
 void
 bcd_keyed_was_read(BcdItem *item, const cJSON *record)
 {
-	if (item->refusal == NULL && item->wanted && bcd_fate_is_unknown(item))
+	if (item->refusal == NULL && item->wanted &&
+		(bcd_fate_is_unknown(item) || (!item->in_doubt && (bcd_feed_is_guarded(item->lane->feed) || item->whole))))
 	{
 		decide_compared(item, record);
 		return;

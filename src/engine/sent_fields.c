@@ -15,6 +15,7 @@
 #include "engine/decide.h"
 #include "engine/keyed.h"
 #include "engine/sent_fields.h"
+#include "feed/policy.h"
 #include "payload/address.h"
 #include "payload/payload.h"
 #include "payload/reference.h"
@@ -129,8 +130,15 @@ serves_row(const BcdItem *item)
 
 	if (!d->made || d->leaves || d->purpose != BCD_PURPOSE_ROW || item->wanted == NULL)
 		return false;
-	/* of a record that was never written, there is nothing to be compared */
-	return bcd_is_keyed(item) ? bcd_has_contents(item->lane->feed->resource, known_after(item)) : bcd_store_id_after(item) != 0;
+	if (!bcd_is_keyed(item))
+		return bcd_store_id_after(item) != 0;
+
+	/*
+	 * a record that was never written is compared only for the sake of a
+	 * policy
+	 */
+	return bcd_has_contents(item->lane->feed->resource, known_after(item)) ||
+		(bcd_record_after(item).known && bcd_feed_is_guarded(item->lane->feed));
 }
 
 /* Adds the pending.intent of an item. */

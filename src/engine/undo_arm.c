@@ -52,9 +52,9 @@ static Jsonb *
 known_of(const BcdItemRecord *record)
 {
 	/* nearly always, there is nothing else */
-	if (record->remembered == NULL && record->was == NULL && record->aside == NULL)
+	if (record->remembered == NULL && record->was == NULL && record->kept == NULL && record->aside == NULL)
 		return record->known;
-	return bcd_payload_merge(bcd_payload_merge(bcd_payload_merge(record->remembered, record->was), record->known), record->aside);
+	return bcd_payload_merge(bcd_payload_merge(bcd_payload_merge(bcd_payload_merge(record->remembered, record->was), record->known), record->kept), record->aside);
 }
 
 static bool

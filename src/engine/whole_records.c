@@ -18,11 +18,13 @@
 
 #include "base/clock.h"
 #include "engine/decide.h"
+#include "engine/keyed.h"
 #include "engine/newest.h"
 #include "engine/sent_fields.h"
 #include "engine/whole_records.h"
 #include "feed/feed.h"
 #include "feed/policy.h"
+#include "payload/address.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
 #include "tables/conflict.h"
@@ -38,13 +40,14 @@ static void
 read_whole(const BcdItem *item, const char *kind, Whole *w)
 {
 	const BcdFeed *feed = item->lane->feed;
+	char	   *address = bcd_linked_address(item);
 	BcdCurrentConflicts current;
 	char	   *is;
 
 	memset(w, 0, sizeof(*w));
-	if (!feed->disputed && feed->on_conflict == BCD_POLICY_SOURCE)
+	if (address == NULL || (!feed->disputed && feed->on_conflict == BCD_POLICY_SOURCE))
 		return;
-	bcd_conflicts_of(feed->name, item->store_id, &current);
+	bcd_conflicts_of(feed->name, address, &current);
 	is = current.kinds ? bcd_payload_text(current.kinds, BCD_WHOLE_RECORD) : NULL;
 	if (is == NULL || strcmp(is, kind) != 0)
 		return;
@@ -90,6 +93,15 @@ leave(BcdItem *item, bool open, const char *why)
 		item->decision.pending = BCD_PENDING_REVIEW;
 }
 
+/* Has anything been known of an item's record, but its address? */
+static bool
+has_contents(const BcdItem *item)
+{
+	const BcdResource *r = item->lane->feed->resource;
+
+	return r->id ? item->known || item->remembered : bcd_has_contents(r, item->known) || bcd_has_contents(r, item->remembered);
+}
+
 /*
  * The record that an item is linked to no longer exists.  Is it not made again,
  * at least for now?  Then that is decided.
@@ -102,7 +114,7 @@ bcd_gone_is_disputed(BcdItem *item)
 	BcdConflict *c;
 	Whole		w = {NULL, NULL};
 
-	if (item->wanted && item->linked && !item->looked_up)
+	if (item->wanted && item->linked && !item->looked_up && (item->lane->feed->resource->id || has_contents(item)))
 		read_whole(item, "gone", &w);
 	else
 		policy = BCD_POLICY_SOURCE;
@@ -132,6 +144,23 @@ bcd_gone_is_disputed(BcdItem *item)
 }
 
 /*
+ * A record without an id is made again at its address: a conflict about it is over,
+ * once that is done.
+ */
+void
+bcd_gone_is_over(BcdItem *item)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+
+	if (item->lane->feed->disputed)
+	{
+		item->decision.judged = true;
+		item->decision.ends = lappend(item->decision.ends, BCD_WHOLE_RECORD);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/*
  * The row of an item is gone.  Does its record have to be read before it is
  * removed, since somebody may have edited it?
  */
@@ -141,7 +170,7 @@ bcd_removal_is_guarded(const BcdItem *item)
 	const BcdFeed *feed = item->lane->feed;
 	Whole		w;
 
-	if (feed->resource->id == NULL || !item->linked || item->aside || (item->known == NULL && item->remembered == NULL))
+	if (!item->linked || item->aside || !has_contents(item))
 		return false;
 	if (feed->on_conflict != BCD_POLICY_SOURCE)
 		return true;
@@ -168,7 +197,7 @@ look_for_edit(const char *name, JsonbValue *value, void *arg)
 	char	   *own = feed->policies ? bcd_payload_text(feed->policies, name) : NULL;
 
 	if (field == NULL || got == NULL || field->flags & (BCD_F_WRITE_ONLY | BCD_F_FIXED) || BCD_IS_COLLECTION(field) ||
-		!bcd_feed_maps(feed, name) || (own && strcmp(own, "source") == 0))
+		!bcd_feed_maps(feed, name) || !bcd_field_has_policy(feed, name) || (own && strcmp(own, "source") == 0))
 		return;
 	if (bcd_payload_agrees(field, value, got) || (e->item->sent && bcd_may_be_ours(e->item, field, got)))
 		return;
@@ -240,7 +269,7 @@ bcd_row_is_back(BcdItem *item)
 {
 	Whole		w;
 
-	if (!item->lane->feed->disputed || !item->linked || item->store_id == 0)
+	if (!item->lane->feed->disputed || !item->linked)
 		return;
 	read_whole(item, "deleted", &w);
 	if (w.state)

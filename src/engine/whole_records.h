@@ -7,6 +7,7 @@
 
 #include "engine/engine.h"
 
+extern void bcd_gone_is_over(BcdItem *item);
 extern bool bcd_gone_is_disputed(BcdItem *item);
 extern bool bcd_removal_is_guarded(const BcdItem *item);
 extern bool bcd_removal_is_disputed(BcdItem *item, const cJSON *record);

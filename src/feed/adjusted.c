@@ -15,6 +15,7 @@
 #include "capture/change.h"
 #include "feed/adjusted.h"
 #include "feed/feed.h"
+#include "feed/policy.h"
 #include "payload/counted.h"
 #include "payload/payload.h"
 #include "payload/task.h"
@@ -31,15 +32,15 @@ bcd_adjustable_flaw(const BcdFeed *feed, const char *name)
 {
 	const BcdResource *r = feed->resource;
 	const BcdField *field = bcd_resource_field(r, name);
-	const BcdFacet *facet = bcd_resource_facet_of(r, field);
+	char	   *placed = bcd_placed_flaw(feed, name);
 	const BcdFacet *counting = bcd_counting_facet(r, feed->options_json);
 	const char *key;
 	int			i;
 
 	if (field->flags & BCD_F_WRITE_ONLY)
 		return "The store does not tell its value.";
-	if (bcd_facet_is_placed(facet, feed->options_json))
-		return "The record does not show the value that an option has placed elsewhere.";
+	if (placed)
+		return placed;
 	if (counting && strcmp(counting->changes_of, name) == 0)
 		return "The store is sent differences of it, because others change it, too.";
 	if (field->flags & (BCD_F_FIXED | BCD_F_PLACE))
@@ -182,7 +183,7 @@ is_needed(const BcdResource *r, const char *name)
 	for (i = 0; (key = bcd_resource_key(r, i)) != NULL; i++)
 		if (strcmp(key, name) == 0)
 			return true;
-	return r->upserts && (bcd_resource_field(r, name)->flags & BCD_F_REQUIRED) != 0;
+	return (r->upserts || r->id == NULL) && (bcd_resource_field(r, name)->flags & BCD_F_REQUIRED) != 0;
 }
 
 /* Returns a payload with this value of a field; NULL: without the field. */

@@ -6,8 +6,10 @@
 #include "postgres.h"
 
 #include "feed/policy.h"
+#include "payload/address.h"
 #include "payload/counted.h"
 #include "payload/payload.h"
+#include "payload/task.h"
 
 /* In the order of BcdPolicy */
 static const char *const names[] = {"source", "store", "newest", "review"};
@@ -61,6 +63,55 @@ bcd_policy_name(BcdPolicy policy)
 	return names[policy];
 }
 
+/*
+ * Can a field have another policy than "source": does its record show what was
+ * written there, and is it overwritten, rather than changed by a difference?
+ */
+bool
+bcd_field_has_policy(const BcdFeed *feed, const char *name)
+{
+	const BcdFacet *counting = bcd_counting_facet(feed->resource, feed->options_json);
+	const BcdField *field = bcd_resource_field(feed->resource, name);
+
+	return field && !bcd_facet_is_placed(bcd_resource_facet_of(feed->resource, field), feed->options_json) &&
+		!(counting && strcmp(counting->changes_of, name) == 0);
+}
+
+/*
+ * Returns why the store's value of a field is not seen, since an option has placed it
+ * elsewhere, in a sentence, or NULL.
+ */
+char *
+bcd_placed_flaw(const BcdFeed *feed, const char *name)
+{
+	const BcdField *field = bcd_resource_field(feed->resource, name);
+	const BcdFacet *facet = field ? bcd_resource_facet_of(feed->resource, field) : NULL;
+
+	if (facet == NULL || !bcd_facet_is_placed(facet, feed->options_json))
+		return NULL;
+	return psprintf("Option \"%s\" is %s: it is written there, and the record does not show what that place has.",
+					facet->placed_by, bcd_payload_text(feed->options_json, facet->placed_by));
+}
+
+/* Tells which fields of a feed its policy, if it gets this one, does not apply to. */
+void
+bcd_policy_advise(const BcdFeed *feed, const char *policy)
+{
+	int			i;
+
+	for (i = 0; i < feed->nfields && strcmp(policy, "source") != 0; i++)
+	{
+		const char *name = feed->fields[i].field->name;
+		char	   *flaw = bcd_placed_flaw(feed, name);
+
+		if (flaw)
+			ereport(NOTICE,
+					(errmsg("policy \"%s\" does not apply to field \"%s\" of feed \"%s\", which is always written", policy, name, feed->name),
+					 errdetail("%s", flaw),
+					 errhint(BCD_PLACED_HINT)));
+	}
+}
+
 /* Returns the policy that applies to a field. */
 BcdPolicy
 bcd_policy_of(const BcdFeed *feed, const char *field)
@@ -71,7 +122,7 @@ bcd_policy_of(const BcdFeed *feed, const char *field)
 
 	if (own)
 		(void) policy_from(own, &policy);
-	return policy;
+	return policy == BCD_POLICY_SOURCE || bcd_field_has_policy(feed, field) ? policy : BCD_POLICY_SOURCE;
 }
 
 /* Returns whether times of changes decide, at least for some fields. */
@@ -97,17 +148,30 @@ bcd_feed_is_guarded(const BcdFeed *feed)
 	return feed->on_conflict != BCD_POLICY_SOURCE || feed->policies || feed->disputed;
 }
 
+/* Has a record of a resource no other fields than those that identify it? */
+static bool
+consists_of_its_address(const BcdResource *resource)
+{
+	int			i;
+
+	for (i = 0; i < resource->nfields; i++)
+		if (!bcd_is_address_field(resource, resource->fields[i].name))
+			return false;
+	return resource->id == NULL;
+}
+
 /* Raises an error unless a feed of this resource can have a policy. */
 void
 bcd_policy_check(const BcdResource *resource, const char *policy)
 {
 	if (strcmp(policy, "source") == 0)
 		return;
-	if (resource->id == NULL)
+	if (consists_of_its_address(resource))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("conflict policy \"%s\" is not supported for resource %s", policy, resource->name),
-				 errdetail("Records of resource %s have no id, and are written without being read.", resource->name)));
+				 errdetail("A record of resource %s has only the values that identify it, so there is none that both sides could change.", resource->name),
+				 errhint("Use \"source\".")));
 	if (strcmp(policy, "newest") == 0 && !resource->dated)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

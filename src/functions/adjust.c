@@ -28,6 +28,7 @@
 #include "feed/feed_lock.h"
 #include "feed/key.h"
 #include "feed/mapping.h"
+#include "feed/policy.h"
 #include "functions/args.h"
 #include "functions/decided.h"
 #include "payload/payload.h"
@@ -102,7 +103,8 @@ check_field(const BcdFeed *feed, const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("field \"%s\" of feed \"%s\" cannot be adjusted", name, feed->name),
-				 errdetail("%s", flaw)));
+				 errdetail("%s", flaw),
+				 bcd_placed_flaw(feed, name) ? errhint(BCD_PLACED_HINT) : 0));
 }
 
 /* Raises an error unless the row exists, is linked and is not being pushed. */

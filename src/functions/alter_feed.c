@@ -21,8 +21,8 @@
 #include "feed/feed.h"
 #include "feed/feed_options.h"
 #include "feed/mapping.h"
-#include "feed/watch.h"
 #include "feed/policy.h"
+#include "feed/watch.h"
 #include "functions/args.h"
 #include "functions/decided.h"
 #include "functions/feed_args.h"
@@ -211,6 +211,8 @@ bcdelta_alter_feed(PG_FUNCTION_ARGS)
 		bcd_check_clash(feed, args.fields);
 	if (args.fields || args.filter)
 		bcd_mapping_advise(feed);
+	if (args.on_conflict || args.options || args.fields)
+		bcd_policy_advise(feed, args.on_conflict ? args.on_conflict : bcd_policy_name(feed->on_conflict));
 	bcd_watch_alter(feed);
 	changed = update(feed, &args);
 	if (changed)

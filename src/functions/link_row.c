@@ -130,18 +130,18 @@ unlink_row(const BcdFeed *feed, const char *key)
 {
 	BcdRights	rights;
 	int64		store_id = 0;
-	bool		linked;
+	char	   *address;
 
 	bcd_spi_begin(&rights);
 	check_not_in_flight(feed, key);
-	linked = bcd_link_delete(feed->name, key, &store_id);
+	address = bcd_link_delete(feed->name, key, &store_id);
 	(void) bcd_adjustments_delete(feed->name, key);
-	if (linked && store_id != 0)
-		bcd_conflicts_forget(feed->name, store_id);
+	if (address)
+		bcd_conflicts_forget(feed->name, address);
 	if (store_id != 0)
 		bcd_note_referrers(feed, store_id);
 	bcd_spi_end(&rights);
-	return linked ? 1 : 0;
+	return address ? 1 : 0;
 }
 
 /*
@@ -161,7 +161,7 @@ unlink_all(const BcdFeed *feed)
 	bcd_spi_begin(&rights);
 	n = bcd_links_delete(feed->name);
 	(void) bcd_adjustments_delete(feed->name, NULL);
-	bcd_conflicts_forget(feed->name, 0);
+	bcd_conflicts_forget(feed->name, NULL);
 	bcd_undo_forget(feed->name);
 	bcd_pending_reset(feed->name);
 	bcd_feed_forget_store(feed->name, reason);

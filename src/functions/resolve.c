@@ -23,8 +23,8 @@
 #include "functions/args.h"
 #include "functions/decided.h"
 #include "functions/feed_args.h"
+#include "payload/address.h"
 #include "payload/payload.h"
-#include "resource/resource.h"
 #include "resource/resource.h"
 #include "tables/conflict.h"
 #include "tables/feed.h"
@@ -42,6 +42,7 @@ static void
 check_field(const BcdFeed *feed, const char *name)
 {
 	const BcdField *field = bcd_resource_field(feed->resource, name);
+	char	   *placed = bcd_placed_flaw(feed, name);
 
 	if (field == NULL || !bcd_feed_maps(feed, name))
 		ereport(ERROR,
@@ -52,6 +53,18 @@ check_field(const BcdFeed *feed, const char *name)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("field \"%s\" cannot have a policy", name),
 				 errdetail("The store does not show its value, so a change there cannot be noticed.")));
+	if (feed->resource->id == NULL && bcd_is_address_field(feed->resource, name))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("field \"%s\" cannot have a policy", name),
+				 errdetail("It identifies the record: with another value, it would be another record.")));
+	if (!bcd_field_has_policy(feed, name))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("field \"%s\" cannot have a policy", name),
+				 placed ? errdetail("%s", placed) :
+				 errdetail("The store is sent differences of it, so what others have changed stays."),
+				 placed ? errhint(BCD_PLACED_HINT) : 0));
 	if (BCD_IS_COLLECTION(field))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -78,6 +91,8 @@ bcdelta_set_conflict(PG_FUNCTION_ARGS)
 		bcd_check_on_conflict(policy, "policy", feed->resource);
 	if (field && policy)
 		check_field(feed, field);
+	else if (policy)
+		bcd_policy_advise(feed, policy);
 	bcd_spi_begin(&rights);
 	MemoryContextSwitchTo(cxt);
 	detail = bcd_feed_set_policy(feed->name, field, policy);

@@ -27,6 +27,7 @@
 #include "feed/feed_lock.h"
 #include "feed/feed_options.h"
 #include "feed/mapping.h"
+#include "feed/policy.h"
 #include "feed/source.h"
 #include "feed/triggers.h"
 #include "feed/watch.h"
@@ -198,6 +199,7 @@ bcdelta_track(PG_FUNCTION_ARGS)
 	bcd_mapping_check(feed);
 	bcd_check_clash(feed, args.fields);
 	bcd_mapping_advise(feed);
+	bcd_policy_advise(feed, args.on_conflict);
 
 	/*
 	 * keep the lock, but close the table, because DDL fails while it is open
@@ -241,7 +243,7 @@ bcdelta_untrack(PG_FUNCTION_ARGS)
 	/* in the same order in which the worker writes the tables */
 	links = bcd_links_delete(feed->name);
 	(void) bcd_adjustments_delete(feed->name, NULL);
-	bcd_conflicts_forget(feed->name, 0);
+	bcd_conflicts_forget(feed->name, NULL);
 	pending = bcd_pending_delete(feed->name);
 	bcd_feed_row_delete(feed->name);
 	bcd_dependencies_delete(feed->name);

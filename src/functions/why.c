@@ -298,8 +298,8 @@ read_known(Known *k, const char *key)
 	if (bcd_link_read_ahead(k->feed->name, k->feed->feed_id, key, false, &k->link))
 		k->payload = k->link.payload;
 	MemoryContextSwitchTo(cxt);
-	if (k->link.store_id != 0)
-		bcd_conflicts_of(k->feed->name, k->link.store_id, &k->conflicts);
+	if (k->link.address)
+		bcd_conflicts_of(k->feed->name, k->link.address, &k->conflicts);
 	MemoryContextSwitchTo(cxt);
 	if (k->feed->adjusted)
 		k->adjustments = bcd_adjustments_of(k->feed->name, key);

@@ -29,16 +29,16 @@ static BcdStatement select_current = {
 	"   ELSE format(': %s has chosen \"%s\" on %s', decided_by, state, decided_at::date) END, ': ' || note, ' (' || reason || ')')),"
 	" jsonb_object_agg(field, kind)"
 	" FROM (SELECT coalesce(field, '') AS field, state, base, source_value, store_value, value, conflict_id, decided_by, decided_at, note, reason, kind"
-	"  FROM bcdelta.conflict WHERE feed = $1 AND store_id = $2 AND is_current) AS c",
-	2, {TEXTOID, INT8OID}
+	"  FROM bcdelta.conflict WHERE feed = $1 AND address = $2 AND is_current) AS c",
+	2, {TEXTOID, TEXTOID}
 };
 
 /* Reads the current conflicts of a record into the current memory context. */
 void
-bcd_conflicts_of(const char *feed, int64 store_id, BcdCurrentConflicts *current)
+bcd_conflicts_of(const char *feed, const char *address, BcdCurrentConflicts *current)
 {
 	MemoryContext cxt = CurrentMemoryContext;
-	Datum		args[] = {CStringGetTextDatum(feed), Int64GetDatum(store_id)};
+	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(address)};
 
 	(void) bcd_select(&select_current, args, NULL);
 	MemoryContextSwitchTo(cxt);
@@ -53,53 +53,56 @@ bcd_conflicts_of(const char *feed, int64 store_id, BcdCurrentConflicts *current)
 
 static BcdStatement end_conflict = {
 	"UPDATE bcdelta.conflict SET is_current = false, ended_at = clock_timestamp(), state = CASE state WHEN 'open' THEN 'obsolete' ELSE state END"
-	" WHERE feed = $1 AND store_id = $2 AND coalesce(field, '') = $3 AND is_current",
-	3, {TEXTOID, INT8OID, TEXTOID}
+	" WHERE feed = $1 AND address = $2 AND coalesce(field, '') = $3 AND is_current",
+	3, {TEXTOID, TEXTOID, TEXTOID}
 };
 
 /* The conflict of a field is over: both sides agree, or what was decided is done. */
 void
-bcd_conflict_end(const char *feed, int64 store_id, const char *field)
+bcd_conflict_end(const char *feed, const char *address, const char *field)
 {
-	Datum		args[] = {CStringGetTextDatum(feed), Int64GetDatum(store_id), CStringGetTextDatum(field)};
+	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(address), CStringGetTextDatum(field)};
 
 	(void) bcd_execute(&end_conflict, args, NULL);
 }
 
 static BcdStatement end_conflicts = {
 	"UPDATE bcdelta.conflict SET is_current = false, ended_at = clock_timestamp(), state = CASE state WHEN 'open' THEN 'obsolete' ELSE state END"
-	" WHERE feed = $1 AND store_id = $2 AND is_current",
-	2, {TEXTOID, INT8OID}
+	" WHERE feed = $1 AND address = $2 AND is_current",
+	2, {TEXTOID, TEXTOID}
 };
 
 /* The same for all fields of a record that is no longer linked */
 void
-bcd_conflicts_end(const char *feed, int64 store_id)
+bcd_conflicts_end(const char *feed, const char *address)
 {
-	Datum		args[] = {CStringGetTextDatum(feed), Int64GetDatum(store_id)};
+	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(address)};
 
 	(void) bcd_execute(&end_conflicts, args, NULL);
 }
 
 static BcdStatement insert_conflict = {
-	"INSERT INTO bcdelta.conflict (feed, key, store_id, run_id, field, kind, state, base, source_value, store_value,"
-	" source_changed_at, store_modified_at, reason)"
-	" VALUES ($1, $2, $3, $4, nullif($5, ''), $6, $7, $8 -> $5, $9 -> $5, $10 -> $5, nullif($11, '-infinity'), nullif($12, '-infinity'), $13)",
-	13, {TEXTOID, TEXTOID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, JSONBOID, JSONBOID,
-	TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID}
+	"INSERT INTO bcdelta.conflict (feed, key, address, run_id, field, kind, state, base, source_value, store_value,"
+	" source_changed_at, store_modified_at, reason, store_id)"
+	" VALUES ($1, $2, $3, $4, nullif($5, ''), $6, $7, $8 -> $5, $9 -> $5, $10 -> $5, nullif($11, '-infinity'), nullif($12, '-infinity'), $13, nullif($14, 0))",
+	14, {TEXTOID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, JSONBOID, JSONBOID,
+	TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, INT8OID}
 };
 
-/* Files a conflict, which replaces the current one of its field. */
+/*
+ * Files a conflict, which replaces the current one of its field.  store_id: 0 if
+ * the record has no id
+ */
 void
-bcd_conflict_file(const char *feed, const char *key, int64 store_id, int64 run_id, const BcdConflict *conflict)
+bcd_conflict_file(const char *feed, const char *key, const char *address, int64 store_id, int64 run_id, const BcdConflict *conflict)
 {
-	char		nulls[] = "             ";
-	Datum		args[13];
+	char		nulls[] = "              ";
+	Datum		args[14];
 
-	bcd_conflict_end(feed, store_id, conflict->field);
+	bcd_conflict_end(feed, address, conflict->field);
 	args[0] = CStringGetTextDatum(feed);
 	args[1] = CStringGetTextDatum(key);
-	args[2] = Int64GetDatum(store_id);
+	args[2] = CStringGetTextDatum(address);
 	args[3] = Int64GetDatum(run_id);
 	args[4] = CStringGetTextDatum(conflict->field);
 	args[5] = CStringGetTextDatum(conflict->kind);
@@ -110,14 +113,15 @@ bcd_conflict_file(const char *feed, const char *key, int64 store_id, int64 run_i
 	args[10] = TimestampTzGetDatum(conflict->source_changed_at);
 	args[11] = TimestampTzGetDatum(conflict->store_modified_at);
 	args[12] = bcd_text_or_null(conflict->reason, &nulls[12]);
+	args[13] = Int64GetDatum(store_id);
 	(void) bcd_execute(&insert_conflict, args, nulls);
 }
 
 /* Two sessions that resolve one conflict wait for each other here. */
 static BcdStatement take_conflict = {
-	"SELECT feed, coalesce((SELECT l.key FROM bcdelta.link AS l WHERE l.feed = c.feed AND l.address = c.store_id::text), key),"
+	"SELECT feed, coalesce((SELECT l.key FROM bcdelta.link AS l WHERE l.feed = c.feed AND l.address = c.address), key),"
 	" coalesce(field, ''), state, decided_by, coalesce((SELECT max(n.conflict_id) FROM bcdelta.conflict AS n"
-	"  WHERE n.feed = c.feed AND n.store_id = c.store_id AND coalesce(n.field, '') = coalesce(c.field, '') AND n.conflict_id > c.conflict_id), 0),"
+	"  WHERE n.feed = c.feed AND n.address = c.address AND coalesce(n.field, '') = coalesce(c.field, '') AND n.conflict_id > c.conflict_id), 0),"
 	" kind"
 	" FROM bcdelta.conflict AS c WHERE conflict_id = $1 FOR UPDATE",
 	1, {INT8OID}
@@ -172,16 +176,16 @@ static BcdStatement delete_of_feed = {
 	"DELETE FROM bcdelta.conflict WHERE feed = $1", 1, {TEXTOID}
 };
 static BcdStatement delete_of_record = {
-	"DELETE FROM bcdelta.conflict WHERE feed = $1 AND store_id = $2", 2, {TEXTOID, INT8OID}
+	"DELETE FROM bcdelta.conflict WHERE feed = $1 AND address = $2", 2, {TEXTOID, TEXTOID}
 };
 
-/* Forgets the conflicts of a record (0: of all) that is no longer linked. */
+/* Forgets the conflicts of a record (NULL: of all) that is no longer linked. */
 void
-bcd_conflicts_forget(const char *feed, int64 store_id)
+bcd_conflicts_forget(const char *feed, const char *address)
 {
-	Datum		args[] = {CStringGetTextDatum(feed), Int64GetDatum(store_id)};
+	Datum		args[] = {CStringGetTextDatum(feed), address ? CStringGetTextDatum(address) : (Datum) 0};
 
-	(void) bcd_execute(store_id == 0 ? &delete_of_feed : &delete_of_record, args, NULL);
+	(void) bcd_execute(address == NULL ? &delete_of_feed : &delete_of_record, args, NULL);
 }
 
 static BcdStatement prune = {

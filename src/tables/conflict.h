@@ -51,13 +51,13 @@ typedef struct BcdOpenConflict
 	int64		replaced_by;	/* 0: by none */
 } BcdOpenConflict;
 
-extern void bcd_conflicts_of(const char *feed, int64 store_id, BcdCurrentConflicts *current);
-extern void bcd_conflict_file(const char *feed, const char *key, int64 store_id, int64 run_id, const BcdConflict *conflict);
-extern void bcd_conflict_end(const char *feed, int64 store_id, const char *field);
-extern void bcd_conflicts_end(const char *feed, int64 store_id);
+extern void bcd_conflicts_of(const char *feed, const char *address, BcdCurrentConflicts *current);
+extern void bcd_conflict_file(const char *feed, const char *key, const char *address, int64 store_id, int64 run_id, const BcdConflict *conflict);
+extern void bcd_conflict_end(const char *feed, const char *address, const char *field);
+extern void bcd_conflicts_end(const char *feed, const char *address);
 extern bool bcd_conflict_take(int64 conflict_id, BcdOpenConflict *conflict);
 extern void bcd_conflict_decide(int64 conflict_id, const char *choice, Jsonb *value, const char *by, const char *note);
-extern void bcd_conflicts_forget(const char *feed, int64 store_id);
+extern void bcd_conflicts_forget(const char *feed, const char *address);
 extern int64 bcd_conflicts_prune(int days, int limit);
 
 #endif							/* BCD_TABLE_CONFLICT_H */

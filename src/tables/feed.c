@@ -22,7 +22,7 @@ static BcdStatement select_feed = {
 	" merged,"
 	" (SELECT a.key FROM bcdelta.adjustment AS a WHERE a.feed = $1 AND a.state <> 'ended' ORDER BY a.key LIMIT 1) IS NOT NULL,"
 	" on_conflict, policies,"
-	" (SELECT c.store_id FROM bcdelta.conflict AS c WHERE c.feed = $1 AND c.is_current ORDER BY c.store_id LIMIT 1) IS NOT NULL,"
+	" (SELECT c.address FROM bcdelta.conflict AS c WHERE c.feed = $1 AND c.is_current ORDER BY c.address LIMIT 1) IS NOT NULL,"
 	" " BCD_AUTHORITY_OF_FEED
 	" FROM bcdelta.feed WHERE feed = $1",
 	1, {TEXTOID}

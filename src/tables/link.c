@@ -446,22 +446,23 @@ bcd_link_put(const char *feed, const char *key, int64 store_id)
 }
 
 static BcdStatement delete_link = {
-	"DELETE FROM bcdelta.link WHERE feed = $1 AND key = $2 RETURNING store_id", 2, {TEXTOID, TEXTOID}
+	"DELETE FROM bcdelta.link WHERE feed = $1 AND key = $2 RETURNING store_id, address", 2, {TEXTOID, TEXTOID}
 };
 
 /*
- * Removes the link of a row; returns whether it had one. *store_id is set to
- * the record that it was linked to, or to 0 if that has no id.
+ * Removes the link of a row; returns the address of the record that it was linked
+ * to, or NULL if it had none. *store_id is set to the id of that, or to 0 if it
+ * has none.
  */
-bool
+char *
 bcd_link_delete(const char *feed, const char *key, int64 *store_id)
 {
 	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(key)};
 
 	if (bcd_execute(&delete_link, args, NULL) == 0)
-		return false;
+		return NULL;
 	*store_id = bcd_column_int64(0, 1, NULL);
-	return true;
+	return bcd_column_text(0, 2);
 }
 
 static BcdStatement delete_links = {

@@ -52,7 +52,7 @@ extern bool bcd_link_read_ahead(const char *feed, int32 feed_id, const char *key
 extern char *bcd_link_key_but(const char *feed, int64 store_id, const char *key);
 extern int64 bcd_link_id_but(const char *feed, const char *key, int64 store_id);
 extern void bcd_link_put(const char *feed, const char *key, int64 store_id);
-extern bool bcd_link_delete(const char *feed, const char *key, int64 *store_id);
+extern char *bcd_link_delete(const char *feed, const char *key, int64 *store_id);
 extern uint64 bcd_links_delete(const char *feed);
 extern void bcd_link_forget_field(const char *feed, const char *key, const char *field);
 extern void bcd_links_forget_field(const char *feed, const char *field);

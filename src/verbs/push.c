@@ -21,6 +21,7 @@
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/exchange_wait.h"
+#include "engine/guard.h"
 #include "engine/item.h"
 #include "engine/item_wants.h"
 #include "engine/key_conflict.h"
@@ -389,9 +390,14 @@ push_read(BcdItem *item, const cJSON *record)
 	BcdItemRecord *after;
 	MemoryContext old;
 
-	if (bcd_is_keyed(item))
+	if (bcd_is_keyed(item) && (item->wanted || item->refusal))
 	{
 		bcd_keyed_was_read(item, record);
+		return;
+	}
+	if (record == NULL && bcd_is_keyed(item))
+	{
+		bcd_decide_removed(item);
 		return;
 	}
 	if (record == NULL)

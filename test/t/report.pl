@@ -265,8 +265,8 @@ SELECT $run, (ARRAY['makers', 'groups', 'articles'])[1 + i % 3], repeat('<k>', 5
 	CASE WHEN i % 2 = 1 THEN md5(i::text) || repeat('<script>&"\\', 50) END, now() - i * interval '10 ms'
 FROM generate_series(1, 200000) AS i;
 INSERT INTO bcdelta.pending (feed, key, state, changed_at, last_error) SELECT feed, key, 'failed', attempted_at, error FROM bcdelta.result WHERE run_id = $run AND outcome = 'failed' LIMIT 60000;
-INSERT INTO bcdelta.conflict (feed, key, store_id, field, kind, state, source_value, store_value)
-SELECT 'articles', repeat('<k>', 50) || i, i, 'name', 'edited', 'open', to_jsonb(repeat('<v>', 500)), to_jsonb(repeat('<w>', 500)) FROM generate_series(1, 5000) AS i;
+INSERT INTO bcdelta.conflict (feed, key, store_id, address, field, kind, state, source_value, store_value)
+SELECT 'articles', repeat('<k>', 50) || i, i, i::text, 'name', 'edited', 'open', to_jsonb(repeat('<v>', 500)), to_jsonb(repeat('<w>', 500)) FROM generate_series(1, 5000) AS i;
 INSERT INTO bcdelta.discrepancy (run_id, feed, key, kind, field, source_value, store_value)
 SELECT $run, 'articles', CASE WHEN i % 2 = 0 THEN 'D-' || i END, CASE WHEN i % 2 = 0 THEN 'different' ELSE 'missing_in_source' END, 'name', repeat('<s>', 500) || i, repeat('<t>', 500) || i
 FROM generate_series(1, 100000) AS i;
