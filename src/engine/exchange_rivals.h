@@ -87,6 +87,9 @@ typedef struct BcdTurns
 	BcdUnit   **order;			/* units that are to be written, in order */
 	int			norder;
 	int			segments;
+	struct BcdTwin *twins;		/* items that may be created, by hash; NULL:
+								 * not collected yet */
+	int			ntwins;
 	BcdFeed    *identity;		/* of a feed, for rows that cannot be sent */
 	const BcdLane *identity_of;
 } BcdTurns;

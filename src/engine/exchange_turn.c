@@ -38,6 +38,7 @@
 #include "engine/exchange_records.h"
 #include "engine/exchange_rivals.h"
 #include "engine/exchange_turn.h"
+#include "engine/exchange_twins.h"
 #include "engine/exchange_wait.h"
 #include "engine/facets.h"
 #include "engine/item_tasks.h"
@@ -103,65 +104,6 @@ decide_comes_back(BcdItem *item)
 }
 
 /*
- * Is one item about to be created with the natural key of another one, or with
- * what no two records below their parent have in common?
- */
-static bool
-is_twin(const BcdItem *item, const BcdItem *other)
-{
-	const BcdResource *r = item->lane->feed->resource;
-	BcdUnique	same;
-
-	if (other == item || other->lane != item->lane || other->wanted == NULL || bcd_record_after(other).store_id != 0)
-		return false;
-	if (r->same_by)
-		return bcd_unique_of(r, item->wanted, r->same_by, &same) && bcd_unique_has(r, other->wanted, &same);
-	return other->natural && other->natural_index == item->natural_index && strcmp(other->natural, item->natural) == 0 &&
-		(r->parent == NULL || bcd_payload_same(other->wanted, item->wanted, r->parent)) &&
-		(r->within == NULL || bcd_payload_same(other->wanted, item->wanted, r->within));
-}
-
-static BcdItem *
-twin_in(dlist_head *items, const BcdItem *item)
-{
-	dlist_iter	iter;
-
-	dlist_foreach(iter, items)
-		if (is_twin(item, dlist_container(BcdItem, node, iter.cur)))
-		return dlist_container(BcdItem, node, iter.cur);
-	return NULL;
-}
-
-/*
- * Where the store would refuse a second create with the same, or take it for an
- * update of what the first one made: the item that is ahead with it, or NULL.
- */
-static BcdItem *
-twin_ahead(const BcdTurns *t, const BcdItem *item)
-{
-	BcdRun	   *run = t->lane->run;
-	dlist_head *lists[] = {&run->jobs, &run->unsettled};
-	BcdItem    *twin = NULL;
-	dlist_iter	iter;
-	int			i;
-
-	for (i = 0; i < t->n && t->units[i].item != item; i++)
-		if (is_twin(item, t->units[i].item))
-			return t->units[i].item;
-	/* items of other feeds may share the record */
-	twin = twin_in(&t->lane->gates->gate[BCD_CREATE].queue, item);
-	for (i = 0; twin == NULL && i < lengthof(lists); i++)
-		dlist_foreach(iter, lists[i])
-	{
-		BcdJob	   *job = dlist_container(BcdJob, node, iter.cur);
-
-		if (twin == NULL && job->stage == BCD_CREATE && job->lane->gates == t->lane->gates)
-			twin = twin_in(&job->items, item);
-	}
-	return twin;
-}
-
-/*
  * A create that the store would take for an update of another row's record
  * does not go. False, and nothing is decided: it is none.
  */
@@ -184,7 +126,7 @@ is_held_back(BcdTurns *t, BcdItem *item)
 		bcd_note_waits(item, rival->feed, rival->key);
 		return true;
 	}
-	twin = twin_ahead(t, item);
+	twin = bcd_twin_ahead(t, item);
 	if (twin)
 		bcd_decide_wait_for(item, field, item->natural, twin->lane->feed->name, twin->key);
 	return twin != NULL;
@@ -211,7 +153,7 @@ is_refused_same(BcdTurns *t, BcdItem *item)
 	if (!bcd_item_lacks_same(item, &key))
 		return false;
 	rival = bcd_rival_of(t, item, &key);
-	twin = rival || record.store_id ? NULL : twin_ahead(t, item);
+	twin = rival || record.store_id ? NULL : bcd_twin_ahead(t, item);
 	if (rival == NULL && twin == NULL && fixed == NULL)
 		return false;
 	others_feed = rival ? rival->feed : twin ? twin->lane->feed->name : feed->name;
