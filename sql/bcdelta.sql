@@ -1623,16 +1623,18 @@ COMMENT ON COLUMN bcdelta.dead_letter.changed_at IS 'time of the oldest change t
 COMMENT ON COLUMN bcdelta.dead_letter.call IS 'a statement to copy, which tries this row again; bcdelta.retry() tries all of them';
 
 CREATE VIEW bcdelta.undoable AS
-SELECT u.run_id, r.kind, r.server, u.feed, r.started_at, u.records, u.undone, u.created, u.updated, u.hidden, u.deleted,
+SELECT r.run_id, r.kind, r.server, u.feed, r.started_at, u.records, u.undone, u.created, u.updated, u.hidden, u.deleted,
 	ceil(u.records / 250.0)::bigint + ceil((u.updated + u.hidden + u.created) / 10.0)::bigint + u.deleted AS calls,
 	u.written_at + nullif(current_setting('bcdelta.undo_retention', true), '')::integer * interval '1 day' AS until
-FROM (SELECT run_id, feed, count(DISTINCT coalesce(address, key)) AS records,
-		count(DISTINCT coalesce(address, key)) FILTER (WHERE undone_by IS NOT NULL) AS undone,
-		count(*) FILTER (WHERE action = 'created') AS created, count(*) FILTER (WHERE action = 'updated') AS updated,
-		count(*) FILTER (WHERE action = 'hidden') AS hidden, count(*) FILTER (WHERE action = 'deleted') AS deleted,
-		min(written_at) AS written_at
-	FROM bcdelta.undo GROUP BY run_id, feed) AS u
-LEFT JOIN bcdelta.run AS r USING (run_id);
+FROM bcdelta.run AS r
+-- only what those runs have written is read that a query shows
+CROSS JOIN LATERAL (
+	SELECT o.feed, count(DISTINCT coalesce(o.address, o.key)) AS records,
+		count(DISTINCT coalesce(o.address, o.key)) FILTER (WHERE o.undone_by IS NOT NULL) AS undone,
+		count(*) FILTER (WHERE o.action = 'created') AS created, count(*) FILTER (WHERE o.action = 'updated') AS updated,
+		count(*) FILTER (WHERE o.action = 'hidden') AS hidden, count(*) FILTER (WHERE o.action = 'deleted') AS deleted,
+		min(o.written_at) AS written_at
+	FROM bcdelta.undo AS o WHERE o.run_id = r.run_id GROUP BY o.feed) AS u;
 COMMENT ON VIEW bcdelta.undoable IS
 'what rollback() could undo, by run and feed: the number of records, how many of these a rollback has undone, the writes by kind, about how many calls it takes, and until when';
 
@@ -2207,7 +2209,7 @@ CROSS JOIN LATERAL (
 	UNION ALL
 	SELECT 'rehearsal', w.at > now() - interval '7 days' OR NULL, 'of ' || date_trunc('second', w.at),
 		CASE WHEN w.at IS NULL THEN 'nothing was ever rolled back' ELSE 'the last rollback was at ' || date_trunc('second', w.at) END,
-		'SELECT * FROM bcdelta.rollback_preview(run_id => (SELECT max(run_id) FROM bcdelta.undoable));'
+		'SELECT * FROM bcdelta.rollback_preview(run_id => (SELECT run_id FROM bcdelta.undoable ORDER BY run_id DESC LIMIT 1));'
 	FROM (SELECT max(r.finished_at) AS at FROM bcdelta.run AS r
 		WHERE r.server = s.server AND r.kind = 'rollback' AND r.state = 'succeeded') AS w
 ) AS c;

@@ -133,6 +133,26 @@ subtest 'values that the store never shows are not kept; a rollback lists them' 
 		['x view_count impossible the store does not tell its value'], 'listed') or diag explain $back;
 };
 
+subtest 'undoable reads what those runs have written that a query shows' => sub {
+	$shop->sql(<<'EOC');
+BEGIN;
+INSERT INTO bcdelta.run (server, kind, state, started_at, finished_at) SELECT 'shop', 'push', 'succeeded', now(), now() FROM generate_series(1, 300) AS i;
+INSERT INTO bcdelta.undo (run_id, feed, feed_id, key, store_id, address, action, undone_by)
+SELECT run_id, 'item', 1, 'k' || i / 2, 1000 + i / 2, (1000 + i / 2)::text, CASE WHEN i = 1 THEN 'created' ELSE 'updated' END, CASE WHEN i < 4 THEN 1 END
+FROM (SELECT run_id FROM bcdelta.run ORDER BY run_id DESC LIMIT 300) AS r, generate_series(1, 100) AS i;
+COMMIT;
+ANALYZE bcdelta.run, bcdelta.undo;
+EOC
+	my $query = q(SELECT * FROM bcdelta.undoable WHERE server = 'shop' ORDER BY run_id DESC LIMIT 5);
+	is_deeply($shop->list("SELECT DISTINCT concat_ws(' ', kind, feed, records, undone, created, updated, hidden, deleted, calls) FROM ($query) AS q"), ['push item 51 2 1 99 0 0 11'], 'with their numbers');
+	my $plan = $shop->sql("EXPLAIN (ANALYZE, TIMING off, COSTS off) $query");
+	my $read = 0;
+	$read += $1 * $2 while $plan =~ /Scan[^\n]* on undo [^\n]*actual rows=([\d.]+) loops=(\d+)/g;
+	cmp_ok($read, '>=', 500, 'five runs');
+	cmp_ok($read, '<', 1500, 'and not three hundred');
+	$shop->sql(q(DELETE FROM bcdelta.undo WHERE key LIKE 'k%'));
+};
+
 subtest 'what records held is kept for bcdelta.undo_retention days' => sub {
 	my ($old, $young) = @{ $shop->list('SELECT DISTINCT run_id FROM bcdelta.undo ORDER BY run_id LIMIT 2') };
 	$shop->sql("UPDATE bcdelta.undo SET written_at = now() - CASE run_id WHEN $old THEN 31 ELSE 29 END * interval '1 day' WHERE run_id IN ($old, $young)");
