@@ -457,13 +457,13 @@ bcd_verify_read(BcdItem *item, const cJSON *record)
 	MemoryContextSwitchTo(old);
 }
 
-/* Rows that differed are looked at once more, a little later. */
+/* Rows that differed are looked at once more, a little later: if there are any. */
 void
 bcd_verify_again(BcdRun *run, BcdLane *lane)
 {
 	bcd_items_in_doubt_next(lane);
 	lane->phase = AGAIN;
-	run->wake_at = Max(run->wake_at, bcd_now_ms() + bcd_confirm_after * 1000);
+	run->wake_at = Max(run->wake_at, lane->doubtful == NIL ? 0 : bcd_now_ms() + bcd_confirm_after * 1000);
 }
 
 /*

@@ -51,6 +51,17 @@ subtest 'if nothing has happened, products cost two calls' => sub {
 	like(sentence('brand'), qr/^All 5 brand rows agree as of .*edits in the store are not seen before the next one; 1 call\.$/, 'a resource without dates');
 };
 
+subtest 'what agrees is not waited for' => sub {
+	$node->append_conf('postgresql.conf', "bcdelta.confirm_after = '1h'");
+	$node->reload;
+	$shop->wait_for("SELECT current_setting('bcdelta.confirm_after') = '1h'");
+	$run = changed();
+	is_deeply([ @$run{qw(state conflicts deferred)} ], [ 'succeeded', 0, 0 ], 'without a row in doubt, there is nothing to look at once more') or diag(explain($run));
+	$node->append_conf('postgresql.conf', 'bcdelta.confirm_after = 0');
+	$node->reload;
+	$shop->wait_for("SELECT current_setting('bcdelta.confirm_after') = '0'");
+};
+
 subtest 'what was edited, deleted or made in the store is found, and nothing else' => sub {
 	edit('A-7', price => '9.99');
 	edit('A-8', name => 'Edited');
