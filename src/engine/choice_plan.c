@@ -86,11 +86,11 @@ read_options(BcdJob *job, const cJSON *reply)
 	BcdChoiceParent *parent = bcd_choice_parent(job->lane->gates, job->prepares);
 	const cJSON *data = reply ? cJSON_GetObjectItemCaseSensitive(reply, "data") : NULL;
 	const cJSON *option;
-	int64		pages = 0;
+	BcdPage		page;
 
 	bcd_choice_forget(parent);
-	(void) bcd_json_int64(bcd_json_path(reply, "meta.pagination.total_pages"), &pages);
-	if (pages > 1)
+	bcd_page_read(&page, reply, "id");
+	if (bcd_page_is_cut(&page))
 		job->doubt = "the store lists the options of a record on several pages";
 	else if (reply && !cJSON_IsArray(data))
 		job->doubt = "the store's list of options cannot be read";

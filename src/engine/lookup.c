@@ -328,14 +328,15 @@ several_of(BcdLane *lane, BcdItem *item, const cJSON *records)
 bool
 bcd_reply_is_cut(BcdJob *job, const cJSON *reply)
 {
-	int64		pages = 0;
+	BcdPage		page;
 
-	(void) bcd_json_int64(bcd_json_path(reply, "meta.pagination.total_pages"), &pages);
-	if (pages > 1 && job->nitems > 1)
+	bcd_page_read(&page, reply, job->lane->feed->resource->id);
+	if (!bcd_page_is_cut(&page))
+		return false;
+	if (job->nitems > 1)
 		bcd_batch_too_large(job, job->nitems);
-	if (pages > 1)
-		job->doubt = "the store lists several pages for one record, which is not on the first page";
-	return pages > 1;
+	job->doubt = "the store lists several pages for one record, which is not on the first page";
+	return true;
 }
 
 /*

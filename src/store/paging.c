@@ -17,6 +17,17 @@
 #define SHORT_PAGE	50
 #define NO_TOTAL	1000000		/* records of a list of unknown length */
 
+/* The number of pages of a list that does not tell it; 0 if it cannot be known. */
+static int64
+pages_of(const BcdPage *page, const cJSON *reply)
+{
+	int64		size;
+
+	if (!page->counted || !bcd_json_int64(bcd_json_path(reply, "meta.pagination.per_page"), &size) || size <= 0)
+		return 0;
+	return page->total / size + (page->total % size > 0);
+}
+
 /* The contents of a page, and its statements about the list. */
 void
 bcd_page_read(BcdPage *page, const cJSON *reply, const char *id_field)
@@ -35,13 +46,23 @@ bcd_page_read(BcdPage *page, const cJSON *reply, const char *id_field)
 			page->first = id;
 		page->last = Max(page->last, id);
 	}
-	if (!bcd_json_int64(bcd_json_path(reply, "meta.pagination.total"), &page->total) ||
-		page->total < 0)
+	page->counted = bcd_json_int64(bcd_json_path(reply, "meta.pagination.total"), &page->total) && page->total >= 0;
+	if (!page->counted)
 		page->total = 0;
 	if (!bcd_json_int64(bcd_json_path(reply, "meta.pagination.total_pages"), &page->pages) ||
 		page->pages < 0)
-		page->pages = 0;
-	page->bare = cJSON_GetObjectItemCaseSensitive(reply, "meta") == NULL;
+		page->pages = pages_of(page, reply);
+	page->bare = page->pages == 0;
+}
+
+/*
+ * Does the list have records that its first page, which this is, does not show?
+ * Some stores count a page more than there are.
+ */
+bool
+bcd_page_is_cut(const BcdPage *page)
+{
+	return page->pages > 1 && !(page->counted && page->total <= page->records);
 }
 
 /*

@@ -24,6 +24,7 @@ typedef struct BcdPage
 	int64		last;			/* greatest id */
 	int64		total;			/* of the list */
 	int64		pages;
+	bool		counted;		/* it tells the total */
 	bool		bare;			/* it says nothing about the list, as in V2 */
 } BcdPage;
 
@@ -45,6 +46,7 @@ extern const cJSON *bcd_page_record(const BcdPageRecords *records, int64 id);
 extern void bcd_page_read(BcdPage *page, const cJSON *reply, const char *id);
 extern bool bcd_page_moves_on(const BcdPaging *paging, const BcdPage *page, int64 after,
 							  char *why, size_t size);
+extern bool bcd_page_is_cut(const BcdPage *page);
 extern bool bcd_page_is_last(const BcdPage *page, int64 nth, int limit);
 extern void bcd_page_taken(BcdPaging *paging, const BcdPage *page);
 

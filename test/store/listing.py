@@ -287,6 +287,8 @@ def paged(call, table, found, values, show, most=None):
         "total": total, "count": len(items), "per_page": limit,
         "current_page": page, "total_pages": pages,
         "links": _links(call, page, limit, pages)}
+    for name in call.store.settings["left_out"]:
+        pagination.pop(name, None)
     return Reply(200, items=items,
                  meta='{"pagination":%s}' % text(pagination))
 

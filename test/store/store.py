@@ -65,6 +65,7 @@ DEFAULTS = {
     "product_batch": 10, "category_batch": 10, "category_batch_status": 413,
     "category_place": "both",
     "delete_batch": 250, "default_limit": 50, "max_limit": 250,
+    "left_out": [],
     "over_limit": "cut", "max_brands": 30000, "max_categories": 16000,
     "limit_status": 507, "adjustment_batch": 2000, "inventory_limit": 1000,
     # customers

@@ -33,6 +33,33 @@ subtest 'a reply that is no list, or whose page has no records, does not mean th
 	is($shop->push->{linked}, 2, 'both are found');
 };
 
+subtest 'a store that counts a page more than there are has no such record' => sub {
+	$store->fault({ match => { method => 'GET', path => 'brands|products' },
+		do => { status => 200, body => { data => [], meta => { pagination => { total => 0, total_pages => 2, current_page => 1, per_page => 250, count => 0 } } } } });
+	$shop->sql("INSERT INTO articles (sku, title, price) VALUES ('NONE', 'None', 1); INSERT INTO makers VALUES ('N', 'None')");
+	my $run = $shop->push;
+	is_deeply([ @$run{qw(created failed)} ], [ 2, 0 ], 'both are created') or diag(explain($run), $shop->errors);
+	$store->unfault;
+	$shop->sql("DELETE FROM articles WHERE sku = 'NONE'");
+	$shop->push;
+};
+
+subtest 'lists that do not tell their number of pages are read to the end' => sub {
+	my $n = 1000;
+	foreach my $left_out (['total_pages'], [ 'total_pages', 'total' ], [ 'total_pages', 'per_page' ])
+	{
+		$store->settings({ max_limit => 50, left_out => $left_out });
+		$store->seed('brands', [ map { { id => $n + $_, name => "Listed $n $_" } } 1 .. 120 ]);
+		$shop->sql("INSERT INTO makers SELECT 'L-$n-' || i, 'Listed $n ' || i FROM generate_series(1, 120) AS i");
+		$shop->clear;
+		my $run = $shop->push;
+		is_deeply([ @$run{qw(created linked failed)} ], [ 0, 120, 0 ], "all are found without @$left_out") or diag(explain($run), $shop->errors);
+		is(scalar $shop->writes, 0, 'nothing is written');
+		$n += 1000;
+	}
+	$store->settings({ max_limit => 250, left_out => [] });
+};
+
 subtest 'records that are read by their ids are read again, and keep their links' => sub {
 	$shop->sql("ALTER SERVER shop OPTIONS (SET max_attempts '4'); INSERT INTO articles (sku, title, price) SELECT 'A-' || i, 'Article ' || i, i FROM generate_series(1, 10) AS i");
 	$shop->push;
