@@ -15,7 +15,7 @@ static const char *const redirect_types[] = {"product", "brand", "category", "pa
 
 /* A redirect leads to a URL, or to a record that its type names */
 static const BcdField redirect_to_fields[] = {
-	{"entity_id", BCD_INTEGER, 1, INT32_MOST, -1, 0,.refers_by = "type",.only_if = "type",.differs = "url"},
+	{"entity_id", BCD_INTEGER, 1, BCD_NO_MAX, -1, 0,.refers_by = "type",.only_if = "type",.differs = "url"},
 	ENUM("type", redirect_types, BCD_F_REQUIRED),
 	{"url", BCD_STRING, 1, 2048, -1, 0,.only_if = "type",.equals = "url"},
 };
@@ -24,7 +24,7 @@ static const BcdRecords redirect_to = {BCD_FIELDS(redirect_to_fields)};
 /* The specification gives from_path no limit; to.url has 2048. */
 static const BcdField redirect_fields[] = {
 	TEXT("from_path", 1, 2048, BCD_F_REQUIRED | BCD_F_PLACE),
-	{"site_id", BCD_INTEGER, 0, INT32_MOST, -1, BCD_F_REQUIRED | BCD_F_PLACE},
+	{"site_id", BCD_INTEGER, 0, BCD_NO_MAX, -1, BCD_F_REQUIRED | BCD_F_PLACE},
 	{"to", BCD_OBJECT, 0, -1, -1, BCD_F_REQUIRED,.records = &redirect_to},
 };
 

@@ -6,7 +6,7 @@ import query
 from replies import Refused, Reply, error, nothing
 from tables import Kind, Table
 
-_MOST = 2 ** 31 - 1
+_MOST = 2 ** 63 - 1
 _TARGETS = {"product": "products", "brand": "brands",
             "category": "categories"}
 _TYPES = tuple(_TARGETS) + ("page", "post", "url")
