@@ -170,6 +170,8 @@ typedef struct BcdGates
 	bool		send_partial;	/* send batches that are not full */
 	int			lookups;		/* number of single look-ups */
 	int			troubles;		/* consecutive failures of extra requests */
+	int			unread;			/* of lists alone: a store that answers a
+								 * probe need not answer them */
 	bool		troubled;		/* the last one failed; not committed yet */
 	struct BcdIndex *index;		/* the store's list, read once: lookup_list.c */
 	struct BcdSweep *sweep[BCD_READ + 1];	/* siblings.c */

@@ -456,6 +456,7 @@ judge_extra(BcdJob *job, BcdVerdict verdict)
 	BcdRun	   *run = job->run;
 	BcdLane    *lane = job->lane;
 	BcdHttpRequest *r = job->request;
+	int			attempts = Max(lane->gates->troubles, job->probe ? 0 : lane->gates->unread) + 1;
 	char	   *text;
 
 	if (verdict == BCD_AGAIN || (job->probe && r->fate == BCD_HTTP_REPLIED && verdict != BCD_TROUBLE) ||
@@ -468,10 +469,10 @@ judge_extra(BcdJob *job, BcdVerdict verdict)
 		bcd_stop_store(job, text);
 	else if (verdict == BCD_STOP_FEED)
 		bcd_stop_feed(lane, bcd_with_advice(job, text));
-	else if (verdict == BCD_TROUBLE && lane->gates->troubles + 1 < run->store->options->max_attempts)
+	else if (verdict == BCD_TROUBLE && attempts < run->store->options->max_attempts)
 	{
 		lane->gates->troubled = true;
-		run->wake_at = Max(run->wake_at, bcd_now_ms() + bcd_retry_backoff_ms(lane->gates->troubles + 1, false, bcd_random()));
+		run->wake_at = Max(run->wake_at, bcd_now_ms() + bcd_retry_backoff_ms(attempts, false, bcd_random()));
 		note_trouble(run->store, psprintf("the store does not answer as it should, and is asked again: %s", text));
 	}
 	else if (!job->probe)

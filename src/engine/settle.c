@@ -165,7 +165,8 @@ is_created_again(const BcdItem *item)
 
 /*
  * A refused write counts as an attempt even if the item continues: alone, or
- * with a look-up.  Not so after a 429, since nothing was examined.
+ * with a look-up.  Not so after a 429, since nothing was examined.  So does one
+ * that made a record give up its key.
  */
 static void
 note_refusal(BcdJob *job, BcdItem *item)
@@ -176,7 +177,9 @@ note_refusal(BcdJob *job, BcdItem *item)
 		job->request->status == 429 || (job->prepares != 0 && job->request->status < 300))
 		return;
 	d->outcome = BCD_RETRY;
-	if (d->error == NULL)
+	if (d->error == NULL && job->verdict == BCD_OK && d->record.aside)
+		d->error = "the record has given up its key, which another row needs, and gets that of its own row next";
+	else if (d->error == NULL)
 		d->error = bcd_reply_text(job, item);
 }
 
@@ -384,11 +387,19 @@ settle_in_transaction(BcdJob *job)
 	return done;
 }
 
-/* Called after the commit: counts consecutive failures of jobs without items. */
+/*
+ * Called after the commit: counts consecutive failures of jobs without items.
+ * That a probe was answered says nothing about a list that is always refused:
+ * that would be asked for again forever.
+ */
 static void
-note_extra(BcdLane *lane)
+note_extra(const BcdJob *job)
 {
+	BcdLane    *lane = job->lane;
+
 	lane->gates->troubles = lane->gates->troubled ? lane->gates->troubles + 1 : 0;
+	if (!job->probe)
+		lane->gates->unread = lane->gates->troubled ? lane->gates->unread + 1 : 0;
 	if (!lane->gates->troubled && lane->run->error == NULL)
 		lane->run->store->trouble[0] = '\0';
 	lane->gates->troubled = false;
@@ -471,7 +482,7 @@ bcd_settle(BcdJob *job)
 		job->taken(job);
 	job->run->counts.conflicts += job->conflicts;
 	if (job->nitems == 0)
-		note_extra(job->lane);
+		note_extra(job);
 	stop_lost(job->run);
 	move_items(job);
 	end_job(job);

@@ -131,6 +131,22 @@ EOC
 		'a list that failed is asked for as a list again');
 };
 
+subtest 'a list that always fails ends the run, though the store answers a probe' => sub {
+	$shop->sql("ALTER SERVER shop OPTIONS (SET max_attempts '6')");
+	$store->fault({ name => 'list', do => { status => 500 }, match => { method => 'GET', path => '/catalog/brands$' } });
+	$shop->clear;
+	my $verify = $shop->start("SELECT state FROM bcdelta.verify('makers', mode => 'count')");
+	poll_until(sub { !$verify->running }, 'the run ends');
+	$verify->finish;
+	my $run = $shop->last_run;
+	is($run->{state}, 'failed', 'it has failed');
+	like($run->{error}, qr/feed "makers" was stopped: the store does not answer: 500/, 'and says so');
+	is(scalar $store->journal(method => 'GET', path => '/catalog/brands'), 6, 'after as many attempts as there are');
+	cmp_ok(scalar(grep { $_ eq 'GET /v2/time' } @{ $shop->calls }), '>', 0, 'some of them after a probe');
+	$store->unfault;
+	$shop->sql("ALTER SERVER shop OPTIONS (SET max_attempts '3')");
+};
+
 subtest '429 is no failure: it costs no attempt, and only the time that the store asks for' => sub {
 	$shop->sql('UPDATE articles SET price = price + 1');
 	my $run = push_under('429 with headers',
