@@ -5,6 +5,8 @@
  */
 #include "postgres.h"
 
+#include "utils/memutils.h"
+
 #include "base/compat.h"
 #include "base/guc.h"
 #include "engine/engine.h"
@@ -198,10 +200,13 @@ Jsonb *
 bcd_undo_image(const BcdItem *item, const cJSON *record)
 {
 	const BcdResource *r = item->lane->feed->resource;
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta image", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
 	Jsonb	   *known = bcd_undo_known(r, bcd_payload_merge(item->remembered, item->known));
 	Jsonb	   *image = known;
 	int			i;
 
+	/* each field makes a copy of all before it */
 	for (i = 0; i < r->nfields; i++)
 	{
 		const BcdField *field = &r->fields[i];
@@ -209,5 +214,6 @@ bcd_undo_image(const BcdItem *item, const cJSON *record)
 		if (!BCD_IS_COLLECTION(field) || !bcd_payload_has(known, field->name))
 			add_to_image(field, cJSON_GetObjectItemCaseSensitive(record, field->name), &image);
 	}
-	return image;
+	MemoryContextSwitchTo(old);
+	return bcd_payload_keep(image, scratch);
 }

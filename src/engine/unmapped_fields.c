@@ -14,6 +14,7 @@
 
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
+#include "utils/memutils.h"
 
 #include "base/clock.h"
 #include "engine/decide.h"
@@ -185,6 +186,8 @@ without_unshown(const BcdItem *item, Jsonb *read)
 Jsonb *
 bcd_item_known_read(const BcdItem *item, const cJSON *record)
 {
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta record", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
 	Jsonb	   *dropped = bcd_item_dropped(item);
 	const BcdResource *resource = item->lane->feed->resource;
 	Reading		r = {resource, record, bcd_payload_known(resource, item->wanted, record)};
@@ -196,7 +199,9 @@ bcd_item_known_read(const BcdItem *item, const cJSON *record)
 	if (item->lane->feed->resource->id == NULL && item->wanted)
 		r.known = bcd_known_at(item->lane->feed->resource,
 							   bcd_record_address(item->lane->feed->resource, item->wanted), r.known);
-	return bcd_collections_read(item, with_counted(item, with_placed(item, without_unshown(item, r.known))), record);
+	r.known = bcd_collections_read(item, with_counted(item, with_placed(item, without_unshown(item, r.known))), record);
+	MemoryContextSwitchTo(old);
+	return bcd_payload_keep(r.known, scratch);
 }
 
 /*
