@@ -21,7 +21,7 @@
 static bool
 empty_value(const BcdResource *resource, const BcdField *field, JsonbValue *v)
 {
-	if (field->flags & (BCD_F_REQUIRED | BCD_F_FIXED | BCD_F_CREATE_ONLY | BCD_F_WRITE_ONLY | BCD_F_PLACE) ||
+	if (field->flags & (BCD_F_REQUIRED | BCD_F_FIXED | BCD_F_CREATE_ONLY | BCD_F_WRITE_ONLY | BCD_F_PLACE | BCD_F_NO_NONE) ||
 		bcd_resource_identifies(resource, field->name))
 		return false;
 	if (field->flags & BCD_F_NULLABLE)

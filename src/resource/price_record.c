@@ -7,7 +7,8 @@
  * variant, whose number is that of the product.
  *
  * It is always written whole: whether the store keeps or clears a price that an
- * upsert leaves out is not documented.
+ * upsert leaves out is not documented.  Nor is whether 0 means none: a sale price
+ * of 0 would give the goods away, so it is sent only if the row says so.
  */
 #include "postgres.h"
 
@@ -31,11 +32,11 @@ static const BcdRecords price_tier = {BCD_FIELDS(price_tier_fields),.key = BCD_L
 static const BcdField price_record_fields[] = {
 	{"bulk_pricing_tiers", BCD_RECORDS, 0, BCD_NO_MAX, -1, 0,.records = &price_tier},
 	TEXT("currency", 3, 3, BCD_F_REQUIRED | BCD_F_NO_CASE),
-	PRICE("map_price", 0),
+	PRICE("map_price", BCD_F_NO_NONE),
 	PRICE("price", BCD_F_REQUIRED),
 	{"price_list_id", BCD_INTEGER, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED, NULL, "price_list"},
-	PRICE("retail_price", 0),
-	PRICE("sale_price", 0),
+	PRICE("retail_price", BCD_F_NO_NONE),
+	PRICE("sale_price", BCD_F_NO_NONE),
 	TEXT("sku", 1, 255, BCD_F_NO_CASE),
 	{"variant_id", BCD_INTEGER, 1, BCD_NO_MAX, -1, 0,.refers_to = "variant"},
 };

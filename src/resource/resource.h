@@ -80,6 +80,8 @@ typedef enum BcdType
 										 * too, when it sells */
 #define BCD_F_SOME			0x100000	/* the store may have more elements
 										 * than those of the row */
+#define BCD_F_NO_NONE		0x1000000	/* no value is known to mean none: 0
+										 * may be taken for a price */
 
 /* A value for new records that is requested from the store once per run */
 typedef struct BcdDefault

@@ -60,6 +60,24 @@ subtest 'what is removed, is removed by list and currency, and nothing else' => 
 	agrees('keys that move and are exchanged');
 };
 
+subtest 'the end of an offer is not a price of 0' => sub {
+	$shop->sql(q(SELECT bcdelta.alter_feed('price', options => '{"nulls": "clear"}'); INSERT INTO price VALUES (4501, 3, 'S30', 'cad', 10, 8), (4502, 3, 'S31', 'cad', 10, 8)));
+	$store->settings({ currencies => [qw(usd eur gbp cad)], price_omitted => 'keep' });
+	$shop->push;
+	$shop->clear;
+	$shop->sql('UPDATE price SET sale = NULL, net = CASE id WHEN 4501 THEN 10 ELSE 11 END WHERE id IN (4501, 4502)');
+	is($shop->push->{failed}, 0, 'an offer ends');
+	is_deeply([ map { $_->{sale_price} } map { @{ $_->{body} } } $shop->writes ], [undef], 'no sale price is sent');
+	is_deeply([ sort @{ $shop->discrepancies($shop->verify("'price'")->{run_id}) } ], [ 'price|4501|different|sale_price|8', 'price|4502|different|sale_price|8' ], 'a verify lists what the store still has')
+	  or diag(explain($shop->discrepancies));
+	$shop->sql('UPDATE price SET sale = net WHERE id IN (4501, 4502)');
+	$shop->push;
+	agrees('offers that have ended');
+	$shop->sql(q(DELETE FROM price WHERE id IN (4501, 4502); DELETE FROM bcdelta.discrepancy; SELECT bcdelta.alter_feed('price', options => '{}')));
+	$shop->push;
+	$store->settings({ currencies => [qw(usd eur gbp)], price_omitted => 'clear' });
+};
+
 subtest 'empty and hostile values remove nothing' => sub {
 	my %hostile = ('' => qr/sku/, ' ' => qr/./, 'S20,S21' => qr/comma/, 'S20&currency=usd' => qr/./, '*' => qr/./, '%' => qr/./, '../../x' => qr/./, "S20\tS21" => qr/./);
 	my $id = 5000;
