@@ -16,6 +16,7 @@
 #include "feed/adjusted.h"
 #include "feed/feed.h"
 #include "feed/policy.h"
+#include "payload/address.h"
 #include "payload/counted.h"
 #include "payload/payload.h"
 #include "payload/task.h"
@@ -34,8 +35,6 @@ bcd_adjustable_flaw(const BcdFeed *feed, const char *name)
 	const BcdField *field = bcd_resource_field(r, name);
 	char	   *placed = bcd_placed_flaw(feed, name);
 	const BcdFacet *counting = bcd_counting_facet(r, feed->options_json);
-	const char *key;
-	int			i;
 
 	if (field->flags & BCD_F_WRITE_ONLY)
 		return "The store does not tell its value.";
@@ -45,9 +44,8 @@ bcd_adjustable_flaw(const BcdFeed *feed, const char *name)
 		return "The store is sent differences of it, because others change it, too.";
 	if (field->flags & (BCD_F_FIXED | BCD_F_PLACE))
 		return "It cannot be changed once the record exists.";
-	for (i = 0; r->id == NULL && (key = bcd_resource_key(r, i)) != NULL; i++)
-		if (strcmp(key, name) == 0)
-			return "It identifies the record.";
+	if (r->id == NULL && bcd_is_address_field(r, name))
+		return "It identifies the record.";
 	return NULL;
 }
 

@@ -118,7 +118,8 @@ check_row(BcdFeed *feed, const char *key)
 	if (!bcd_feed_exists(feed, key))
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND),
-				 errmsg("the source of feed \"%s\" has no row %s", feed->name, key)));
+				 errmsg("the source of feed \"%s\" has no row %s", feed->name, key),
+				 errhint("SELECT key FROM bcdelta.link WHERE feed = %s lists the rows that have a record.", quote_literal_cstr(feed->name))));
 	bcd_spi_end(&rights);
 	bcd_spi_begin(&rights);
 	if (!bcd_link_read(feed->name, key, &link))

@@ -191,7 +191,8 @@ check_owner(int64 run_id)
 	bcd_spi_begin(&rights);
 	bcd_check_verify(run_id);
 	MemoryContextSwitchTo(cxt);
-	names = bcd_discrepancy_feeds(run_id);
+	/* the condition sees all of them */
+	names = bcd_discrepancy_feeds(run_id, true);
 	bcd_spi_end(&rights);
 	foreach(lc, names)
 	{
@@ -229,7 +230,7 @@ bcdelta_adjust_found(PG_FUNCTION_ARGS)
 		reason = psprintf("found by verify " INT64_FORMAT, run_id);
 	condition = bcd_arg_text(fcinfo, 1);
 	if (condition)
-		bcd_expression_check(condition, "the condition");
+		bcd_condition_check(condition);
 	check_owner(run_id);
 	foreach(lc, select_found(run_id, condition))
 	{

@@ -200,3 +200,15 @@ bcd_check_reader(const char *view, const char *other, const char *function)
 			 errmsg("permission denied for function %s", function),
 			 errdetail("It requires the right to read the view bcdelta.%s.", view)));
 }
+
+/* Raises an error unless a condition is a single SQL expression. */
+void
+bcd_condition_check(const char *condition)
+{
+	if (condition[strspn(condition, " \t\r\n")] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"condition\" must not be empty"),
+				 errhint("It is an SQL expression, such as 'price > 100'; 'true' selects everything.")));
+	bcd_expression_check(condition, "the condition");
+}

@@ -30,5 +30,6 @@ extern void bcd_check_label(const char *value, const char *argument);
 extern char *bcd_target(const char *feed, const char *server);
 extern void bcd_rows_begin(FunctionCallInfo fcinfo, BcdRows *rows);
 extern void bcd_rows_put(BcdRows *rows, Datum *values, bool *nulls);
+extern void bcd_condition_check(const char *condition);
 
 #endif							/* BCD_ARGS_H */

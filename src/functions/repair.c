@@ -86,7 +86,7 @@ bcdelta_repair(PG_FUNCTION_ARGS)
 	bcd_spi_begin(&rights);
 	bcd_check_verify(run_id);
 	MemoryContextSwitchTo(cxt);
-	feeds = bcd_discrepancy_feeds(run_id);
+	feeds = bcd_discrepancy_feeds(run_id, false);
 	bcd_spi_end(&rights);
 	foreach(lc, feeds_to_mark(feeds))
 	{

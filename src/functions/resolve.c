@@ -37,6 +37,19 @@ PG_FUNCTION_INFO_V1(bcdelta_resolve);
 
 static const char *const choices[] = {"source", "store", "value", NULL};
 
+/* Returns the names of the fields that a feed maps. */
+static char *
+mapped_fields(const BcdFeed *feed)
+{
+	StringInfoData names;
+	int			i;
+
+	initStringInfo(&names);
+	for (i = 0; i < feed->nfields; i++)
+		appendStringInfo(&names, "%s%s", i == 0 ? "" : ", ", feed->fields[i].field->name);
+	return names.data;
+}
+
 /* Raises an error unless a field can have a policy of its own. */
 static void
 check_field(const BcdFeed *feed, const char *name)
@@ -47,7 +60,9 @@ check_field(const BcdFeed *feed, const char *name)
 	if (field == NULL || !bcd_feed_maps(feed, name))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("feed \"%s\" does not map the field \"%s\"", feed->name, name)));
+				 errmsg("feed \"%s\" does not map the field \"%s\"", feed->name, name),
+				 errdetail("It never writes the field, so the store's value is kept anyway."),
+				 errhint("It maps %s.", mapped_fields(feed))));
 	if (field->flags & BCD_F_WRITE_ONLY)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -58,6 +58,8 @@ typedef struct Request
 static const char *const created_words[] = {"hide", "delete", "keep", NULL};
 static const char *const after_words[] = {"pause", "hold", "none", NULL};
 
+#define WHICH_RUNS	"bcdelta.undoable lists the runs that can be rolled back."
+
 /* Raises an error unless a run can be rolled back; returns its server. */
 static char *
 check_run(int64 run_id, bool *wrote)
@@ -74,7 +76,8 @@ check_run(int64 run_id, bool *wrote)
 	if (!bcd_run_read(run_id, &request) || !bcd_run_read_newest(run_id, &run))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("run " INT64_FORMAT " does not exist", run_id)));
+				 errmsg("run " INT64_FORMAT " does not exist", run_id),
+				 errhint(WHICH_RUNS)));
 	server = MemoryContextStrdup(cxt, run.server);
 	kind = MemoryContextStrdup(cxt, request.kind);
 	state = MemoryContextStrdup(cxt, run.state);
@@ -83,7 +86,8 @@ check_run(int64 run_id, bool *wrote)
 	if (strcmp(kind, "push") != 0 && strcmp(kind, "rollback") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("run " INT64_FORMAT " is a %s, which writes nothing that could be rolled back", run_id, kind)));
+				 errmsg("run " INT64_FORMAT " is a %s, which writes nothing that could be rolled back", run_id, kind),
+				 errhint(WHICH_RUNS)));
 	if (strcmp(state, "requested") == 0 || strcmp(state, "running") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
@@ -125,7 +129,8 @@ check_feeds(const Request *r, bool wrote)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("run " INT64_FORMAT " cannot be rolled back, because it is no longer known what the records held before", r->run_id),
-				 errdetail("This is kept for bcdelta.undo_retention, which is %d days.", bcd_undo_retention)));
+				 errdetail("This is kept for bcdelta.undo_retention, which is %d days.", bcd_undo_retention),
+				 errhint(WHICH_RUNS)));
 	ereport(NOTICE,
 			(errmsg("run " INT64_FORMAT " has written nothing", r->run_id)));
 }
@@ -343,7 +348,7 @@ bcdelta_rollback_preview(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) == PG_ARGISNULL(1))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("either argument \"run_id\" or argument \"since\" is needed")));
+				 errmsg("either argument \"run_id\" or argument \"since\" is needed, and not both")));
 	if (PG_GETARG_INT32(6) <= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

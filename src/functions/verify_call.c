@@ -81,6 +81,13 @@ keys_given(const char *feed_name, ArrayType *given)
 	return array_of(list);
 }
 
+/* An error in a condition tells whose columns it is about. */
+static void
+tell_source(void *source)
+{
+	errcontext("condition on the columns of %s", (char *) source);
+}
+
 /*
  * Checks a condition on the rows of a feed by planning it as the feed's owner;
  * nothing is executed.
@@ -90,14 +97,17 @@ condition_given(const char *feed_name, const char *condition)
 {
 	BcdFeed    *feed = bcd_feed_load(feed_name, false);
 	BcdRights	rights;
+	ErrorContextCallback context = {error_context_stack, tell_source, bcd_feed_from(feed)};
 	SPIPlanPtr	plan;
 
 	bcd_feed_check_owner(feed, "verify rows by a condition of");
-	bcd_expression_check(condition, "the condition");
+	bcd_condition_check(condition);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	bcd_become(&rights, feed->owner, true);
+	error_context_stack = &context;
 	plan = SPI_prepare(bcd_keylist_query(feed, condition), 0, NULL);
+	error_context_stack = context.previous;
 	if (plan == NULL)
 		elog(ERROR, "could not prepare the condition: %s", SPI_result_code_string(SPI_result));
 	SPI_freeplan(plan);

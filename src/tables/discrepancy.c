@@ -45,20 +45,20 @@ bcd_discrepancy_insert(int64 run_id, const char *feed, const BcdDiscrepancy *d)
 }
 
 static BcdStatement select_feeds = {
-	"SELECT DISTINCT feed FROM bcdelta.discrepancy WHERE run_id = $1 AND key IS NOT NULL AND decided IS NULL ORDER BY feed",
-	1, {INT8OID}
+	"SELECT DISTINCT feed FROM bcdelta.discrepancy WHERE run_id = $1 AND key IS NOT NULL AND ($2 OR decided IS NULL) ORDER BY feed",
+	2, {INT8OID, BOOLOID}
 };
 
 /*
- * Returns the feeds with rows in which a run found differences that nobody has
- * decided to leave, in the current memory context.
+ * Returns the feeds with rows in which a run found differences, in the current
+ * memory context.  decided: also those that somebody has decided to leave.
  */
 List *
-bcd_discrepancy_feeds(int64 run_id)
+bcd_discrepancy_feeds(int64 run_id, bool decided)
 {
-	Datum		arg = Int64GetDatum(run_id);
+	Datum		args[] = {Int64GetDatum(run_id), BoolGetDatum(decided)};
 
-	return bcd_column_list(bcd_select(&select_feeds, &arg, NULL), 1);
+	return bcd_column_list(bcd_select(&select_feeds, args, NULL), 1);
 }
 
 static BcdStatement select_by_field = {

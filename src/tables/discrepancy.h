@@ -26,7 +26,7 @@ typedef struct BcdDiscrepancy
 } BcdDiscrepancy;
 
 extern void bcd_discrepancy_insert(int64 run_id, const char *feed, const BcdDiscrepancy *d);
-extern List *bcd_discrepancy_feeds(int64 run_id);
+extern List *bcd_discrepancy_feeds(int64 run_id, bool decided);
 extern Datum bcd_discrepancies_by_field(int64 run_id, Oid *type);
 extern List *bcd_discrepancy_keys(int64 run_id, const char *feed);
 extern List *bcd_discrepancy_in_doubt(int64 run_id, const char *feed);

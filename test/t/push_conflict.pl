@@ -183,7 +183,7 @@ subtest 'bad input is refused, and nothing is half done' => sub {
 		[ "resolve($id, 'store', '1')", qr/needs argument "value"/ ],
 		[ "resolve($id, 'value', '-3')", qr/the value cannot be written: .*price/ ],
 		[ "resolve($id, 'value', '\"cheap\"')", qr/the value cannot be written: .*price/ ],
-		[ "set_conflict('item', 'sale_price', 'review')", qr/does not map the field "sale_price"/ ],
+		[ "set_conflict('item', 'sale_price', 'review')", qr/does not map the field "sale_price".*HINT:  It maps .*search_keywords/s ],
 		[ "set_conflict('item', 'price', 'mine')", qr/mine/ ],
 		[ "set_conflict('item', 'price', 'latest')", qr/latest/ ],
 		[ "set_conflict('nothing', 'price', 'store')", qr/nothing/ ])

@@ -289,6 +289,7 @@ subtest 'what has no policy is refused, and says what can be done' => sub {
 	my $refused = sub { my ($sql, $like, $what) = @_; like(($shop->try($sql))[2], $like, $what); return; };
 	$refused->(q{SELECT bcdelta.set_conflict('price', policy => 'newest')}, qr/"newest" is not possible for resource price_record.*does not tell when.*HINT:  Use "source", "store" or "review"/s, 'newest');
 	$refused->(q{SELECT bcdelta.set_conflict('stock', 'location_id', 'store')}, qr/field "location_id" cannot have a policy.*identifies the record/s, 'what identifies a record');
+	$refused->(q{SELECT bcdelta.adjust('stock', '1', 'location_id', 'moved')}, qr/field "location_id" of feed "stock" cannot be adjusted.*It identifies the record/s, 'nor can that be adjusted');
 	$refused->(q{SELECT bcdelta.track('price', 'shop', 'channel_assignment', '{"product_id": "id", "channel_id": "1"}', feed => 'shown', on_conflict => 'review')}, qr/"review" is not supported for resource channel_assignment.*only the values that identify it/s, 'records that are nothing else');
 };
 

@@ -202,7 +202,12 @@ subtest 'what a verify has found is declared as meant in bulk, by a condition' =
 		like(($shop->try("SELECT bcdelta.adjust_found($run->{run_id}, '$bad->[0]')"))[2], $bad->[1], "refused: $bad->[0]");
 	}
 	$shop->sql('CREATE ROLE other');
-	like(($shop->try("SET ROLE other; SELECT bcdelta.adjust_found($run->{run_id})"))[2], qr/permission denied to adjust rows of feed "item"/, 'another role may not');
+	foreach my $what ('', ', if somebody has decided on all differences')
+	{
+		like(($shop->try("SET ROLE other; SELECT bcdelta.adjust_found($run->{run_id}, 'true')"))[2], qr/permission denied to adjust rows of feed "item"/, "another role may not$what");
+		$shop->sql("UPDATE bcdelta.discrepancy SET decided = 'meant' WHERE run_id = $run->{run_id}");
+	}
+	like(($shop->try("SELECT bcdelta.adjust_found($run->{run_id}, ' ')"))[2], qr/argument "condition" must not be empty.*HINT:  It is an SQL expression/s, 'an empty condition is none');
 };
 
 done_testing();
