@@ -31,7 +31,7 @@ typedef struct Kept
 	Jsonb	   *ours;			/* what was known before the record was read */
 	const cJSON *record;
 	Jsonb	   *values;			/* in place of the row's; null: the store has
-								 * none */
+								 * none, or 0 for that */
 	Jsonb	   *others;			/* of which the row says nothing */
 } Kept;
 
@@ -75,6 +75,7 @@ look_at_field(Kept *k, const BcdField *field)
 	const BcdItem *item = k->item;
 	const BcdFeed *feed = item->lane->feed;
 	const char *name = field->name;
+	JsonbValue	none = {.type = jbvNull};
 	const cJSON *got = cJSON_GetObjectItemCaseSensitive(k->record, name);
 
 	if (got == NULL || !bcd_field_has_policy(feed, name) || bcd_is_address_field(feed->resource, name))
@@ -86,7 +87,8 @@ look_at_field(Kept *k, const BcdField *field)
 	}
 	else if (bcd_payload_has(k->known, name) && bcd_payload_same(item->wanted, k->known, name) &&
 			 !bcd_payload_field_agrees(feed->resource, item->wanted, k->record, name))
-		k->values = bcd_payload_merge(k->values, bcd_payload_from_json(name, got));
+		k->values = field->flags & BCD_F_NO_NONE && bcd_payload_is_nothing(got) ? bcd_payload_set(k->values, name, &none) :
+			bcd_payload_merge(k->values, bcd_payload_from_json(name, got));
 }
 
 static bool

@@ -125,6 +125,19 @@ subtest 'what the mapping does not have, and what it has no value for, stays in 
 	is_deeply([ price($other), price($null) ], [ [ 10, 8, 12, 9 ], [ 9, 6, 12, undef ] ], 'and a rollback leaves them');
 };
 
+subtest 'a price that somebody has taken away is not sent as 0' => sub {
+	my ($key) = take(1);
+	rows($key);
+	policy('review');
+	edit_price($key, sale_price => 0);
+	$shop->sql("UPDATE price SET net = 11 WHERE id = $key");
+	$shop->clear;
+	pushed();
+	is_deeply([ map { exists $_->{body}[0]{sale_price} ? $_->{body}[0]{sale_price} : 'none' } $shop->writes ], ['none'], 'nor as the source has it: it is left out');
+	is_deeply([ price($key), reviewed() ], [ [ 11, undef, 12, undef ], [] ], 'so there is none');
+	policy('source');
+};
+
 subtest 'a field of its own' => sub {
 	my ($key, $same) = take(2);
 	rows($key, $same);
