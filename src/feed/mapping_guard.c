@@ -309,8 +309,8 @@ bcd_guard_run(const BcdFeed *feed, const char *key, int turns, void (*work) (voi
 			FlushErrorState();
 			ereport(ERROR,
 					(errcode(BCD_ERRCODE_OVERTIME),
-					 errmsg("the mapping took longer than bcdelta.mapping_timeout, which is %d ms",
-							bcd_mapping_timeout)));
+					 turns == 1 ? errmsg("the mapping took longer than bcdelta.mapping_timeout, which is %d ms", bcd_mapping_timeout) :
+					 errmsg("it took longer than %d times bcdelta.mapping_timeout, which is %d ms", turns, bcd_mapping_timeout)));
 		}
 		if (ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_OPERATOR_INTERVENTION && !told_to_cancel)
 		{
