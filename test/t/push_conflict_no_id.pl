@@ -178,6 +178,23 @@ subtest 'a record that is there already, and whose row is new' => sub {
 	is_deeply([ price($twice)->[0], $shop->pending ], [ 10, {} ], 'decided');
 };
 
+subtest 'after link, it is known which side has changed a field since' => sub {
+	my ($row, $both, $neither) = take(3);
+	policy('review');
+	edit_price($_, price => 15, sale_price => 8, retail_price => 12) foreach $row, $both, $neither;
+	$shop->sql("INSERT INTO price (id) VALUES ($row), ($both), ($neither)");
+	is($shop->link("'price'")->{linked}, 3, 'linked');
+	edit_price($both, price => 16);
+	$shop->sql("UPDATE price SET net = 20 WHERE id IN ($row, $both); UPDATE price SET retail = 13 WHERE id = $neither");
+	pushed();
+	is_deeply([ map { price($_) } $row, $both, $neither ], [ [ 20, 8, 12, undef ], [ 16, 8, 12, undef ], [ 15, 8, 13, undef ] ], 'what only the row has changed is written');
+	is_deeply(reviewed(), [ "price $both price edited 15 20 16", "price $neither price found 10 15" ], 'the rest is left to a person');
+	$shop->sql("SELECT bcdelta.resolve(conflict_id, 'source') FROM bcdelta.review");
+	pushed();
+	is_deeply([ $shop->pending, map { price($_)->[0] } $both, $neither ], [ {}, 20, 10 ], 'decided');
+	policy('source');
+};
+
 subtest 'one side has deleted what the other has changed' => sub {
 	foreach my $policy (qw(source store review))
 	{
