@@ -234,7 +234,8 @@ decide_not_found(BcdJob *job, BcdItem *item, char *text)
 			item->decision.link = BCD_LINK_REMOVE;
 		}
 	}
-	else if (job->stage == BCD_READ && item->refusal && item->refused_at == BCD_REMOVE && bcd_is_keyed(item))
+	else if (job->stage == BCD_READ && ((item->refusal && item->refused_at == BCD_REMOVE && bcd_is_keyed(item)) ||
+										(item->wanted == NULL && item->purpose == BCD_PURPOSE_ROW && job->lane->feed->resource->parent)))
 		bcd_decide_removed(item);	/* what it is part of is gone, too */
 	else if (BCD_IS_FACET(job->stage))
 		decide_refused(job, item, text);

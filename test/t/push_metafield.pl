@@ -251,6 +251,18 @@ subtest 'what goes with its product costs no request' => sub {
 	agrees('with its product');
 };
 
+subtest 'what went with a product that somebody removed from the store is gone' => sub {
+	$shop->sql("INSERT INTO goods VALUES (50); INSERT INTO info SELECT 8000 + i, 40 + i % 2 * 10, 'erp', 'gone ' || i, 'x' FROM generate_series(1, 6) AS i");
+	is($shop->push->{failed}, 0, 'metafields of two products');
+	$store->remove('product', $shop->id('goods', 50));
+	$shop->sql('DELETE FROM info WHERE id > 8000');
+	my $run = $shop->push;
+	is_deeply([ @$run{qw(deleted failed)} ], [ 6, 0 ], 'they are removed') or diag(explain($run), explain($shop->errors));
+	$shop->sql('DELETE FROM goods WHERE id = 50');
+	$shop->push;
+	agrees('a product that is gone');
+};
+
 subtest 'variants, brands, categories and customers have metafields of their own' => sub {
 	$shop->sql(<<'EOC');
 CREATE TABLE people (id int PRIMARY KEY);
