@@ -149,7 +149,8 @@ tell_quota(const BcdFacts *facts, const BcdStoreTold *told, bool known)
 	if (!known || !told->quota_known)
 		bcd_fact(facts, "quota", BCD_FACT_UNKNOWN, "the store has not told one", "the plan of the store says how many requests it allows");
 	else if (told->quota <= 0)
-		bcd_fact(facts, "quota", BCD_FACT_OK, "the store has no limit", NULL);
+		bcd_fact(facts, "quota", BCD_FACT_UNKNOWN, "the replies of the store tell none, so it may have none, or refuse requests without warning",
+				 "the plan of the store says how many requests it allows");
 	else
 		bcd_fact(facts, "quota", BCD_FACT_OK,
 				 psprintf(INT64_FORMAT " requests in %g seconds, of which bcdelta takes at most %g %%", told->quota, told->window_ms / 1000.0,

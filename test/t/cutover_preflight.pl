@@ -196,6 +196,13 @@ subtest 'it runs as the owner, can be cancelled, and leaves nothing behind' => s
 	$shop->sql("SELECT bcdelta.untrack('hostile')");
 };
 
+subtest 'a store that tells no quota is not said to have none' => sub {
+	$store->fault({ name => 'silent', do => { rate_headers => JSON::PP::false } });
+	kill_worker($node, 'shop');
+	like(preflight()->{quota}, qr/^unknown: the replies of the store tell none, so it may have none, or refuse requests without warning -> /, 'the plan of the store has to be asked');
+	$store->unfault;
+};
+
 subtest 'without a worker, the rest is told' => sub {
 	my $databases = $shop->sql('SHOW bcdelta.databases');
 	$node->append_conf('postgresql.conf', "bcdelta.databases = ''");
