@@ -163,7 +163,7 @@ queue_items(BcdRun *run, BcdLane *lane, List *items, int64 ms)
 	Size		bytes = 0;
 
 	/* what a push claims is all that there is, unless it is as much as it may */
-	bool		last = items == NIL || (run->kind->claims && list_length(items) < lane->claim_rows);
+	bool		last = (items == NIL && !lane->unseen) || (run->kind->claims && list_length(items) < lane->claim_rows);
 	ListCell   *lc;
 
 	foreach(lc, items)

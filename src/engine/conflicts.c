@@ -47,7 +47,8 @@ typedef struct Reading
 	BcdItem    *item;
 	const cJSON *record;
 	Jsonb	   *base;			/* what both had */
-	Jsonb	   *known;			/* what the record is known to hold */
+	Jsonb	   *known;			/* what the record is known to hold, in ... */
+	MemoryContext scratch;		/* ... since each field makes a copy of it */
 	BcdCurrentConflicts current;
 	bool		guarded;
 } Reading;
@@ -56,7 +57,10 @@ typedef struct Reading
 static void
 keep(Reading *r, const char *name, JsonbValue *value)
 {
+	MemoryContext old = MemoryContextSwitchTo(r->scratch);
+
 	r->known = bcd_payload_set(r->known, name, value);
+	MemoryContextSwitchTo(old);
 }
 
 static void
@@ -241,15 +245,18 @@ static void
 keep_base(Reading *r, const char *name, const cJSON *got)
 {
 	const BcdResource *resource = r->item->lane->feed->resource;
+	MemoryContext old;
 	JsonbValue	v;
 
 	if (bcd_payload_has(r->known, name) || !bcd_payload_has(r->base, name))
 		return;
+	old = MemoryContextSwitchTo(r->scratch);
 	if (bcd_payload_same(r->item->wanted, r->base, name) || is_key(resource, name) ||
 		bcd_may_be_ours(r->item, bcd_resource_field(resource, name), got))
 		r->known = bcd_payload_merge(r->known, bcd_payload_from_json(name, got));
 	else
 		r->known = bcd_payload_set(r->known, name, getKeyJsonValueFromContainer(&r->base->root, name, strlen(name), &v));
+	MemoryContextSwitchTo(old);
 }
 
 /*
@@ -360,14 +367,19 @@ bcd_without_edits(BcdItem *item, Jsonb *read, const cJSON *record)
 {
 	const BcdFeed *feed = item->lane->feed;
 	bool		found = !item->linked || item->looked_up;
-	Reading		r = {item, record, found ? NULL : bcd_payload_merge(item->remembered, item->known), read};
+	Reading		r = {item, record, NULL, read};
+	MemoryContext old;
 
 	bcd_repeated_was_read(item, record);
 	item->decision.judged = true;
 	/* nobody else has changed what we have just created */
 	if (item->wanted == NULL || (found && item->lost_create))
 		return read;
+	r.base = found ? NULL : bcd_payload_merge(item->remembered, item->known);
+	r.scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta conflicts", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(r.scratch);
 	look_at_hidden(&r);
+	MemoryContextSwitchTo(old);
 	r.guarded = bcd_feed_is_guarded(feed);
 	if (r.guarded)
 	{
@@ -378,7 +390,7 @@ bcd_without_edits(BcdItem *item, Jsonb *read, const cJSON *record)
 		end(&r, BCD_WHOLE_RECORD);
 	if (r.guarded || r.base)
 		bcd_payload_each(item->wanted, look_at_field, &r);
-	return r.known;
+	return bcd_payload_keep(r.known, r.scratch);
 }
 
 static bool

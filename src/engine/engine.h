@@ -204,6 +204,7 @@ typedef struct BcdLane
 	BcdFeed    *identity;		/* finds its records (link), or NULL */
 	dlist_head	fresh;			/* items of a claim that is not committed yet */
 	bool		exhausted;		/* no more items are claimed in this round */
+	bool		unseen;			/* a claim without items has not seen all */
 	bool		stopped;		/* paused or broken */
 	bool		altered;		/* its feed must be read again: run_reload.c */
 	bool		lost;			/* untracked, or its links forgotten */

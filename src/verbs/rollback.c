@@ -21,6 +21,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -28,9 +29,11 @@
 #include "utils/timestamp.h"
 
 #include "base/bcdelta.h"
+#include "base/clock.h"
 #include "base/compat.h"
 #include "base/db.h"
 #include "capture/change.h"
+#include "engine/claim.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "feed/feed.h"
@@ -205,43 +208,77 @@ is_beyond(BcdRun *run, const BcdUndone *write)
 	return strcmp(write->action, "updated") != 0 || rollback->taken++ >= run->max_rows;
 }
 
+/* Is a write not for this round? */
+static bool
+is_skipped(BcdRun *run, const BcdUndone *write)
+{
+	const BcdRollback *rollback = run->rollback;
+
+	return (write->undone && !rollback->again) || is_beyond(run, write) ||
+		(rollback->only && !hash_search(rollback->only, &write->undo_id, HASH_FIND, NULL));
+}
+
+/*
+ * Makes items, in this memory context, of the next writes of the lane's run that
+ * is looked at; returns false if there are none.  What is read for a write is
+ * freed at once, since most may have nothing to undo.
+ */
+static bool
+look_at_writes(BcdRun *run, BcdLane *lane, const BcdUndoScope *scope, MemoryContext cxt, List **items)
+{
+	List	   *writes;
+	ListCell   *lc;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	writes = bcd_undo_next(scope, run->rollback->runs[lane->undo_next.run],
+						   lane->undo_next.undo_id > 0 ? lane->undo_next.undo_id : PG_INT64_MAX, lane->claim_rows);
+	foreach(lc, writes)
+	{
+		BcdUndone  *write = lfirst(lc);
+		BcdItem    *item = NULL;
+		MemoryContext old;
+
+		lane->undo_next.undo_id = write->undo_id;
+		if (is_skipped(run, write))
+			continue;
+		if (SPI_connect() != SPI_OK_CONNECT)
+			elog(ERROR, "SPI_connect failed");
+		item = bcd_rollback_item(lane, scope, write);
+		SPI_finish();
+		old = MemoryContextSwitchTo(cxt);
+		if (item)
+			*items = lappend(*items, item);
+		MemoryContextSwitchTo(old);
+	}
+	SPI_finish();
+	return writes != NIL;
+}
+
 /*
  * Returns the next items: the records that the last writes not looked at yet
- * were for.
+ * were for.  There may be thousands of writes before the first item.
  */
 static List *
 rollback_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 {
 	BcdRollback *rollback = run->rollback;
 	BcdUndoScope scope = {lane->feed->name, lane->feed->feed_id, rollback->run_ids, rollback->since};
+	int64		began = bcd_now_ms();
 	List	   *items = NIL;
 
 	start_claim(lane);
 	/* what the store has sold since stays sold */
 	count_differences(lane);
-	while (items == NIL && lane->undo_next.run < rollback->nruns)
+	lane->unseen = false;
+	while (items == NIL && lane->undo_next.run < rollback->nruns && !lane->unseen)
 	{
-		List	   *writes = bcd_undo_next(&scope, rollback->runs[lane->undo_next.run],
-										   lane->undo_next.undo_id > 0 ? lane->undo_next.undo_id : PG_INT64_MAX, lane->claim_rows);
-		ListCell   *lc;
-
-		if (writes == NIL)
+		if (!look_at_writes(run, lane, &scope, cxt, &items))
 		{
 			lane->undo_next.run++;
 			lane->undo_next.undo_id = 0;
 		}
-		foreach(lc, writes)
-		{
-			BcdUndone  *write = lfirst(lc);
-			bool		skipped = (write->undone && !rollback->again) || is_beyond(run, write) || (rollback->only && !hash_search(rollback->only, &write->undo_id, HASH_FIND, NULL));
-			BcdItem    *item = skipped ? NULL : bcd_rollback_item(lane, &scope, write);
-			MemoryContext old = MemoryContextSwitchTo(cxt);
-
-			lane->undo_next.undo_id = write->undo_id;
-			if (item)
-				items = lappend(items, item);
-			MemoryContextSwitchTo(old);
-		}
+		lane->unseen = items == NIL && bcd_now_ms() - began > BCD_CLAIM_MAX_MS;
 	}
 	return items;
 }

@@ -243,9 +243,11 @@ merge(const char *name, JsonbValue *value, void *arg)
 static void
 undo_update(BcdItem *item, const cJSON *record)
 {
-	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta merge", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
 	Merge		m = {item, record};
 
+	/* each field makes a copy of all before it */
 	m.now = bcd_collections_read(item, bcd_undo_seen(item, record), record);
 	if (bcd_is_keyed(item))
 		m.now = bcd_known_at(item->lane->feed->resource, bcd_item_address(item), m.now);
@@ -255,6 +257,11 @@ undo_update(BcdItem *item, const cJSON *record)
 	m.adjusted = item->lane->feed->adjusted ? bcd_adjustments_of(item->lane->feed->name, item->key) : NIL;
 	item->unit->held = NULL;
 	bcd_payload_each(item->unit->after, merge, &m);
+	MemoryContextSwitchTo(item->cxt);
+	m.known = bcd_payload_copy(m.known);
+	m.target = bcd_payload_copy(m.target);
+	item->unit->held = bcd_payload_copy(item->unit->held);
+	MemoryContextDelete(scratch);
 	item->unit->whole = item->unit->gone && m.kept == 0;
 	if (m.changes == 0 || item->lane->run->rollback->preview)
 	{

@@ -279,6 +279,8 @@ decide_read(BcdItem *item, const char *address)
 {
 	BcdUndoUnit *unit = item->unit;
 	bool		removes = !unit->existed && item->lane->run->rollback->created == BCD_CREATED_DELETE;
+	MemoryContext scratch;
+	MemoryContext old;
 
 	if (!item->linked)
 	{
@@ -286,8 +288,12 @@ decide_read(BcdItem *item, const char *address)
 		item->known = bcd_known_at(item->lane->feed->resource, address, NULL);
 	}
 	item->known = bcd_payload_merge(item->remembered, item->known);
+	scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta merge", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(scratch);
 	item->wanted = bcd_rollback_all_elements(item->lane->feed->resource, bcd_payload_merge(bcd_payload_merge(item->known, unit->after), unit->before),
 											 unit->before, unit->after);
+	MemoryContextSwitchTo(old);
+	item->wanted = bcd_payload_keep(item->wanted, scratch);
 	bcd_decide_stage(item, BCD_READ);
 	item->decision.whole = removes || unit->removed;
 }

@@ -1,5 +1,5 @@
-# Thousands of rows that wait together, for their create or to be deleted, do not
-# take more memory than their number explains.
+# Thousands of rows that wait together, to be created, deleted or rolled back, do
+# not take more memory than their number explains.
 
 use strict;
 use warnings;
@@ -17,9 +17,9 @@ my $shop = BCDelta::Shop->open(
 	node => { conf => "shared_buffers = 4MB\n" },
 	store => { args => [ '--quota', 100000 ] });
 $shop->sql(<<'EOC');
-CREATE TABLE item (id int PRIMARY KEY);
+CREATE TABLE item (id int PRIMARY KEY, price int NOT NULL DEFAULT 10, body text);
 CREATE TABLE kind (id int PRIMARY KEY, item int, size int);
-SELECT bcdelta.track('item', 'shop', 'product', '{"name": "''Item '' || id", "type": "''physical''", "weight": "1", "price": "10"}', on_delete => 'delete');
+SELECT bcdelta.track('item', 'shop', 'product', '{"name": "''Item '' || id", "type": "''physical''", "weight": "1", "price": "price", "description": "body"}', on_delete => 'delete');
 SELECT bcdelta.track('kind', 'shop', 'variant', '{"product_id": "bcdelta.ref(''item'', item)", "sku": "''K'' || id",
 	"option_values": "jsonb_build_array(jsonb_build_object(''option_display_name'', ''Size'', ''label'', ''Size '' || size))"}');
 INSERT INTO item SELECT generate_series(1, 20);
@@ -56,6 +56,21 @@ subtest 'a thousand products, whose contents are kept for a rollback, are delete
 	$shop->sql('DELETE FROM item WHERE id > 1000');
 	cmp_ok(push_grows('and none of them', deleted => 1000, failed => 0), '<', 40, 'the worker grows by less than 40 MiB');
 	is($shop->sql(q(SELECT count(*) FROM bcdelta.undo WHERE feed = 'item' AND action = 'deleted')), 1000, 'what they held is known');
+};
+
+subtest 'long texts of two thousand products are rolled back in little memory' => sub {
+	$shop->sql(q(INSERT INTO item SELECT g, 10, repeat('long text ', 1000) FROM generate_series(3001, 5000) AS g));
+	push_grows('two thousand products', created => 2000, failed => 0);
+	my $since = $shop->sql('SELECT clock_timestamp()');
+	$shop->sql(q(UPDATE item SET price = 11, body = body || '!' WHERE id > 3000));
+	push_grows('which change', updated => 2000, failed => 0);
+	$shop->sql(q(UPDATE item SET price = 12 WHERE id > 3000));
+	push_grows('twice', updated => 2000, failed => 0);
+	my $before = peak();
+	my $run = $shop->value("SELECT * FROM bcdelta.rollback_since('$since')");
+	is_deeply([ @$run{qw(state updated failed conflicts)} ], [ 'succeeded', 2000, 0, 0 ], 'and change back') or diag(explain($run));
+	note(sprintf '%.1f MiB', peak() - $before);
+	cmp_ok(peak() - $before, '<', 40, 'the worker grows by less than 40 MiB');
 };
 
 done_testing();
