@@ -258,7 +258,7 @@ typedef struct Kind
 static BcdTask *
 most_frequent(BcdGate *gate, const BcdAction *view)
 {
-	Kind		kinds[MOST_KINDS];
+	Kind		kinds[MOST_KINDS] = {{NULL}};
 	int			nkinds = 0;
 	int			most = 0;
 	int			i;
