@@ -7,6 +7,11 @@
 ALTER TABLE bcdelta.link ADD address text COLLATE "C", ADD doubt jsonb, ADD sent jsonb, ADD found jsonb;
 -- a batch of links, which share pages, is updated without new index entries
 ALTER TABLE bcdelta.link SET (fillfactor = 50);
+-- entries that wait to be put into the index would be read by each search
+ALTER INDEX bcdelta.link_unique_keys SET (fastupdate = off);
+ALTER INDEX bcdelta.link_unique_keys RESET (gin_pending_list_limit);
+ALTER INDEX bcdelta.link_refers_to SET (fastupdate = off);
+ALTER INDEX bcdelta.link_refers_to RESET (gin_pending_list_limit);
 ALTER TABLE bcdelta.link
 	ALTER address TYPE text COLLATE "C" USING store_id::text,
 	ALTER address SET NOT NULL,

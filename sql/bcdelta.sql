@@ -235,8 +235,9 @@ CREATE TABLE bcdelta.link (
 	PRIMARY KEY (feed, key),
 	UNIQUE (address, feed)
 ) WITH (fillfactor = 50);
-CREATE INDEX link_unique_keys ON bcdelta.link USING gin (unique_keys) WITH (gin_pending_list_limit = 64);
-CREATE INDEX link_refers_to ON bcdelta.link USING gin (refers_to) WITH (gin_pending_list_limit = 64)
+-- entries that wait to be put into the index would be read by each search
+CREATE INDEX link_unique_keys ON bcdelta.link USING gin (unique_keys) WITH (fastupdate = off);
+CREATE INDEX link_refers_to ON bcdelta.link USING gin (refers_to) WITH (fastupdate = off)
 WHERE refers_to IS NOT NULL;
 CREATE INDEX link_aside ON bcdelta.link (feed, key) WHERE aside IS NOT NULL;
 COMMENT ON TABLE bcdelta.link IS 'one row per source row that is in the store';
