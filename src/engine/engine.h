@@ -145,6 +145,8 @@ typedef struct BcdGate
 	const BcdAction *action;	/* that they carry out, if they write */
 	dlist_head	queue;			/* items */
 	int			queued;
+	int			too_few;		/* so many were no full request, when last
+								 * looked at */
 	int			flying;			/* jobs under way or not settled */
 	bool		large;			/* its items may wait long, for a large batch */
 	struct BcdLearned *learned; /* about the endpoint, once it was used */

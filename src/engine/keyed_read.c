@@ -301,13 +301,14 @@ bcd_keyed_read_job(BcdLane *lane)
 	int			bytes = QUERY_REST;
 	int			n = 0;
 	bool		full = false;
+	bool		waits = !lane->exhausted && !lane->gates->send_partial;
 	BcdTask    *first;
 	StringInfoData url;
 	dlist_iter	iter;
 	ListCell   *lc;
 	BcdJob	   *job;
 
-	if (gate->queued == 0 || !bcd_endpoint_is_free(lane, BCD_READ))
+	if (gate->queued == 0 || (waits && gate->queued == gate->too_few) || !bcd_endpoint_is_free(lane, BCD_READ))
 		return NULL;
 	action->endpoint = view->endpoint;
 	action->query = view->query;
@@ -332,7 +333,8 @@ bcd_keyed_read_job(BcdLane *lane)
 		}
 		items = lappend(items, item);
 	}
-	if (!full && !lane->exhausted && !lane->gates->send_partial)
+	gate->too_few = !full && waits ? gate->queued : 0;
+	if (gate->too_few > 0)
 		return NULL;
 	initStringInfo(&url);
 	appendStringInfoString(&url, bcd_task_path(tasks, n));

@@ -139,13 +139,18 @@ bcd_parents_choose(BcdLane *lane, BcdStage stage, int most, BcdSiblingParents *p
 	BcdGate    *gate = &lane->gates->gate[stage];
 	int			batch = bcd_batch_limit(lane, stage);
 	int			group = Min(batch, dlist_head_element(BcdItem, node, &gate->queue)->group);
-	bool		left_out = count(gate, stage, batch, group, parents);
+	bool		waits = !lane->exhausted && !lane->gates->send_partial;
+	bool		left_out;
 	int			items = 0;
 	int			i;
 
+	if (waits && gate->queued == gate->too_few)
+		return 0;
+	left_out = count(gate, stage, batch, group, parents);
 	for (i = 0; i < parents->n && (i == 0 || (i < most && items + parents->items[i] <= batch)); i++)
 		items += parents->items[i];
-	if (i == parents->n && !left_out && !lane->exhausted && !lane->gates->send_partial)
+	gate->too_few = i == parents->n && !left_out && waits ? gate->queued : 0;
+	if (gate->too_few > 0)
 		return 0;
 	parents->n = i;
 	return gather(gate, stage, batch, group, parents);
