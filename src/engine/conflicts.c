@@ -445,14 +445,25 @@ bcd_conflicts_record(const BcdLane *lane, BcdItem **items, int n)
 		const BcdItem *item = items[i];
 		const BcdDecision *d = &item->decision;
 		bool		done = d->leaves && (d->pending == BCD_PENDING_DONE || d->pending == BCD_PENDING_REVIEW);
+		char	   *address;
 
+		if (d->filed == NIL && d->over == NIL && d->ends == NIL && item->ends == NIL)
+			continue;
+
+		/*
+		 * a row that has lost its record, and got no other one, has no
+		 * conflict
+		 */
+		address = bcd_linked_address_after(item);
+		if (address == NULL)
+			continue;
 		lane->feed->disputed |= d->filed != NIL;
 		foreach(lc, d->filed)
-			bcd_conflict_file(feed, item->key, bcd_linked_address_after(item), bcd_store_id_after(item), lane->run->run_id, lfirst(lc));
+			bcd_conflict_file(feed, item->key, address, bcd_store_id_after(item), lane->run->run_id, lfirst(lc));
 		/* what was decided is done, once the record has been written */
 		foreach(lc, d->link == BCD_LINK_PUT ? d->over : NIL)
-			bcd_conflict_end(feed, bcd_linked_address_after(item), lfirst(lc));
+			bcd_conflict_end(feed, address, lfirst(lc));
 		foreach(lc, !done ? NIL : d->judged || d->ends ? d->ends : item->ends)
-			bcd_conflict_end(feed, bcd_linked_address_after(item), lfirst(lc));
+			bcd_conflict_end(feed, address, lfirst(lc));
 	}
 }
