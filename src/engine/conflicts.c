@@ -129,15 +129,6 @@ decide_by_policy(Reading *r, const char *name, JsonbValue *value, const char *ki
 }
 
 static bool
-record_has(Jsonb *payload, const BcdField *field, const cJSON *got)
-{
-	JsonbValue	v;
-
-	return payload && getKeyJsonValueFromContainer(&payload->root, field->name, strlen(field->name), &v) &&
-		bcd_payload_agrees(field, &v, got);
-}
-
-static bool
 is_key(const BcdResource *resource, const char *name)
 {
 	const char *field;
@@ -192,8 +183,8 @@ decide_known_conflict(Reading *r, const BcdField *field, JsonbValue *value, cons
 	BcdItem    *item = r->item;
 	const BcdCurrentConflicts *c = &r->current;
 	bool		same_source = bcd_payload_same(item->wanted, c->source, name);
-	bool		same_store = record_has(c->store, field, got);
-	bool		has_value = record_has(c->value, field, got);
+	bool		same_store = bcd_payload_is_in_record(c->store, field, got);
+	bool		has_value = bcd_payload_is_in_record(c->value, field, got);
 	bool		done = bcd_payload_has(r->base, name) && !bcd_payload_same(r->base, c->store, name);
 	bool		by_source = bcd_policy_of(item->lane->feed, name) == BCD_POLICY_SOURCE;
 	bool		open = strcmp(state, "open") == 0;
@@ -214,7 +205,7 @@ decide_known_conflict(Reading *r, const BcdField *field, JsonbValue *value, cons
 	else if (strcmp(state, "value") == 0 && same_source && same_store)
 		item->decision.values = bcd_payload_merge(item->decision.values,
 												  bcd_payload_set(NULL, name, getKeyJsonValueFromContainer(&c->value->root, name, strlen(name), NULL)));
-	else if ((open && by_source) || (disputed && record_has(c->base, field, got)))
+	else if ((open && by_source) || (disputed && bcd_payload_is_in_record(c->base, field, got)))
 		end(r, name);
 	else if (disputed && c->base && bcd_payload_same(item->wanted, c->base, name))
 	{
@@ -276,7 +267,7 @@ merge_set(Reading *r, const BcdField *field, JsonbValue *value, const cJSON *got
 	merged = bcd_set_merged(field, bcd_payload_has(item->found, field->name) ? item->found : r->base, item->wanted, got);
 	if (merged == NULL)
 		return false;
-	if (record_has(merged, field, got))
+	if (bcd_payload_is_in_record(merged, field, got))
 		keep(r, field->name, value);
 	else if (!bcd_payload_same(merged, item->wanted, field->name))
 		item->decision.values = bcd_payload_merge(item->decision.values, merged);
@@ -312,7 +303,7 @@ look_at_field(const char *name, JsonbValue *value, void *arg)
 	if (bcd_is_keyed(item) && bcd_is_address_field(item->lane->feed->resource, name))
 		return;
 	if ((bcd_payload_has(r->known, name) && bcd_payload_same(item->wanted, r->known, name)) ||
-		(conflicts && record_has(item->wanted, field, got)))
+		(conflicts && bcd_payload_is_in_record(item->wanted, field, got)))
 	{
 		/* if the store shows the field late, we have not written it lately */
 		keep(r, name, value);
@@ -338,10 +329,10 @@ look_at_field(const char *name, JsonbValue *value, void *arg)
 	}
 	else if (bcd_payload_same(item->wanted, r->base, name))
 	{
-		if (!bcd_may_be_ours(item, field, got) && !record_has(item->wanted, field, got) && !has_key_of_another(r, name, got))
+		if (!bcd_may_be_ours(item, field, got) && !bcd_payload_is_in_record(item->wanted, field, got) && !has_key_of_another(r, name, got))
 			keep(r, name, value);
 	}
-	else if (conflicts && !record_has(r->base, field, got) && !(item->sent && bcd_may_be_ours(item, field, got)))
+	else if (conflicts && !bcd_payload_is_in_record(r->base, field, got) && !(item->sent && bcd_may_be_ours(item, field, got)))
 		decide_by_policy(r, name, value, "edited", r->base);
 	keep_base(r, name, got);
 }

@@ -52,20 +52,11 @@ bcd_whole_is_unread(const BcdItem *item, List *tasks)
 	return false;
 }
 
-static bool
-record_has(Jsonb *payload, const BcdField *field, const cJSON *got)
-{
-	JsonbValue	v;
-
-	return payload && getKeyJsonValueFromContainer(&payload->root, field->name, strlen(field->name), &v) &&
-		bcd_payload_agrees(field, &v, got);
-}
-
 /* The row says nothing about a field: is what the store has there not what we have written? */
 static bool
 is_others(const Kept *k, const BcdField *field, const cJSON *got)
 {
-	return !bcd_payload_is_nothing(got) && !record_has(k->ours, field, got) &&
+	return !bcd_payload_is_nothing(got) && !bcd_payload_is_in_record(k->ours, field, got) &&
 		!(k->item->sent && bcd_may_be_ours(k->item, field, got));
 }
 

@@ -203,15 +203,6 @@ answer_adjusted(const BcdField *field, const BcdAdjustment *adjustment, const cJ
 		a->reason = psprintf("%s; the store has another value by now", a->reason);
 }
 
-static bool
-agrees(Jsonb *payload, const BcdField *field, const cJSON *got)
-{
-	JsonbValue	v;
-
-	return payload && getKeyJsonValueFromContainer(&payload->root, field->name, strlen(field->name), &v) &&
-		bcd_payload_agrees(field, &v, got);
-}
-
 /* The record was read: what does that change in the answer for a field? */
 static void
 answer_read(const Known *k, const BcdField *field, Answer *a)
@@ -229,12 +220,12 @@ answer_read(const Known *k, const BcdField *field, Answer *a)
 		answer_adjusted(field, adjustment, got, a);
 	if (strcmp(a->owner, "store") == 0 || strcmp(a->decision, "hold") == 0 || BCD_IS_COLLECTION(field) || !bcd_payload_has(k->wanted, field->name))
 		return;					/* decided */
-	if (agrees(k->wanted, field, got))
+	if (bcd_payload_is_in_record(k->wanted, field, got))
 	{
 		a->decision = "same";
 		a->reason = "source and store agree";
 	}
-	else if (agrees(k->link.sent, field, got))
+	else if (bcd_payload_is_in_record(k->link.sent, field, got))
 		a->reason = "the store has what an update without a known outcome has written";
 	else if (bcd_payload_has(base, field->name) && bcd_payload_same(k->wanted, base, field->name))
 	{
@@ -244,7 +235,7 @@ answer_read(const Known *k, const BcdField *field, Answer *a)
 	}
 	else if (is_untouched(k, field->name))
 		answer_by_policy(k, field, DIFFERED, true, a);
-	else if (agrees(base, field, got))
+	else if (bcd_payload_is_in_record(base, field, got))
 		a->reason = "the source has changed it, and the store has not";
 	else if (!bcd_payload_has(base, field->name))
 		answer_by_policy(k, field, "it is not known what both had", true, a);

@@ -260,6 +260,16 @@ bcd_payload_digest(const BcdField *field, const JsonbValue *value, int most)
 	return bcd_payload_set_integer(NULL, DIGEST, digest(field, value->val.string.val, value->val.string.len));
 }
 
+/* Has a payload a value of a field, and does the store have the same? */
+bool
+bcd_payload_is_in_record(Jsonb *payload, const BcdField *field, const cJSON *got)
+{
+	JsonbValue	v;
+
+	return payload && getKeyJsonValueFromContainer(&payload->root, field->name, strlen(field->name), &v) &&
+		bcd_payload_agrees(field, &v, got);
+}
+
 /* Returns whether the store has this value, or a text for which it stands. */
 bool
 bcd_payload_agrees_noted(const BcdField *field, const JsonbValue *noted, const cJSON *got)

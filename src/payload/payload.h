@@ -34,6 +34,7 @@ extern bool bcd_payload_same(Jsonb *a, Jsonb *b, const char *field);
 extern Jsonb *bcd_payload_digest(const BcdField *field, const JsonbValue *value, int most);
 extern bool bcd_payload_agrees_noted(const BcdField *field, const JsonbValue *noted, const cJSON *got);
 extern bool bcd_payload_agrees(const BcdField *field, const JsonbValue *wanted, const cJSON *got);
+extern bool bcd_payload_is_in_record(Jsonb *payload, const BcdField *field, const cJSON *got);
 extern bool bcd_payload_is_nothing(const cJSON *got);
 extern char *bcd_payload_text(Jsonb *payload, const char *field);
 extern Jsonb *bcd_payload_value(Jsonb *payload, const char *field);
