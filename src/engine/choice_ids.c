@@ -183,6 +183,18 @@ bcd_choices_of(const BcdItem *item, BcdStage stage, const BcdChoiceParent *paren
 					   BCD_IS_FACET(stage) ? ((BcdTask *) linitial(item->tasks))->is : item->wanted, parent);
 }
 
+/* Returns the first choice that the store does not have, or NULL. */
+BcdChoice *
+bcd_choice_missing(List *choices)
+{
+	ListCell   *lc;
+
+	foreach(lc, choices)
+		if (((BcdChoice *) lfirst(lc))->value == NULL)
+		return lfirst(lc);
+	return NULL;
+}
+
 /* The same for all records that requests of a stage will create for an item. */
 List *
 bcd_choices_ahead(const BcdItem *item, BcdStage stage, const BcdChoiceParent *parent)
@@ -243,13 +255,41 @@ bcd_choice_add(BcdChoiceParent *parent, const cJSON *got)
 	MemoryContextSwitchTo(old);
 }
 
-/* Forgets the options of a parent, because they have changed. */
+/*
+ * Adds a value to the option that it was made for.  Returns false if the reply
+ * lacks an id or a label.
+ */
+bool
+bcd_choice_add_value(BcdChoiceParent *parent, const cJSON *got)
+{
+	MemoryContext old = MemoryContextSwitchTo(parent->cxt);
+	bool		added = false;
+	ListCell   *lc;
+
+	foreach(lc, parent->options)
+	{
+		BcdOption  *option = lfirst(lc);
+		int			values = list_length(option->values);
+
+		if (option->id != parent->grows)
+			continue;
+		add_value(option, got);
+		added = list_length(option->values) > values;
+	}
+	MemoryContextSwitchTo(old);
+	return added;
+}
+
+/*
+ * Forgets the options of a parent, because they have changed; not that they
+ * have to be read apart from others.
+ */
 void
 bcd_choice_forget(BcdChoiceParent *parent)
 {
 	MemoryContextReset(parent->cxt);
 	parent->options = NIL;
-	parent->known = parent->stale = parent->bare = false;
+	parent->known = parent->shown = parent->stale = parent->bare = false;
 }
 
 /* Returns the fields of a new record, with ids added to the names. */

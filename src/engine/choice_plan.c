@@ -3,10 +3,10 @@
  *		Creates the options and values that a new record needs before it is
  *		created.
  *
- * Before a create is sent, the options of its parent are read, once per run,
- * and missing ones are created: an option with all values that rows wait for,
- * or a single value of an existing option.  Ids may change when options do, so
- * they are read again after each of our requests that has changed something.
+ * Before a create is sent, the options of its parent are read (choice_read.c),
+ * once per run, and missing ones are created: an option with all values that
+ * rows wait for, or a single value of an existing option.  Ids may change when
+ * options do, so they are read again once nothing is missing any more.
  *
  * The requests carry the items that need them, at their stage, so a refusal
  * affects just these rows.  Only one such request is under way for a parent.
@@ -21,6 +21,7 @@
 #include "base/json.h"
 #include "engine/choice_ids.h"
 #include "engine/choice_plan.h"
+#include "engine/choice_read.h"
 #include "engine/create_many.h"
 #include "engine/decide.h"
 #include "engine/endpoint.h"
@@ -35,40 +36,6 @@
 /* Number of waiting items that are looked at for the next request */
 #define MOST_LOOKED_AT	100
 
-/* Is a request for a parent's options under way, or not settled? */
-static bool
-is_busy_in(const dlist_head *jobs, const BcdGates *gates, int64 id)
-{
-	dlist_iter	iter;
-
-	dlist_foreach(iter, (dlist_head *) jobs)
-	{
-		const BcdJob *job = dlist_container(BcdJob, node, iter.cur);
-
-		if (job->prepares == id && job->lane->gates == gates)
-			return true;
-	}
-	return false;
-}
-
-static bool
-is_busy(const BcdLane *lane, int64 id)
-{
-	return is_busy_in(&lane->run->jobs, lane->gates, id) || is_busy_in(&lane->run->unsettled, lane->gates, id);
-}
-
-/* Returns the first choice that the store does not have, or NULL. */
-static BcdChoice *
-missing_of(List *choices)
-{
-	ListCell   *lc;
-
-	foreach(lc, choices)
-		if (((BcdChoice *) lfirst(lc))->value == NULL)
-		return lfirst(lc);
-	return NULL;
-}
-
 /* Puts the items back, to wait for their turn again. */
 static void
 decide_again(BcdJob *job)
@@ -79,45 +46,26 @@ decide_again(BcdJob *job)
 		bcd_decide_stage(dlist_container(BcdItem, node, iter.cur), job->stage);
 }
 
-/* Reads the options of a parent; may be called again. */
-static void
-read_options(BcdJob *job, const cJSON *reply)
-{
-	BcdChoiceParent *parent = bcd_choice_parent(job->lane->gates, job->prepares);
-	const cJSON *data = reply ? cJSON_GetObjectItemCaseSensitive(reply, "data") : NULL;
-	const cJSON *option;
-	BcdPage		page;
-
-	bcd_choice_forget(parent);
-	bcd_page_read(&page, reply, "id");
-	if (bcd_page_is_cut(&page))
-		job->doubt = "the store lists the options of a record on several pages";
-	else if (reply && !cJSON_IsArray(data))
-		job->doubt = "the store's list of options cannot be read";
-	if (job->doubt)
-		return;
-	cJSON_ArrayForEach(option, data)
-		bcd_choice_add(parent, option);
-	parent->known = parent->bare = true;
-	decide_again(job);
-}
-
 /*
- * An option or a value was created.  Its ids are good enough to see what else
+ * An option or a value was created.  Their ids are good enough to see what else
  * is missing; before any are sent, they are read again, unless there are no
  * others: then the reply has all.
  */
 static void
 read_made(BcdJob *job, const cJSON *reply)
 {
-	BcdChoiceParent *parent = bcd_choice_parent(job->lane->gates, job->prepares);
+	BcdChoiceParent *parent = bcd_choice_parent(job->lane->gates, job->prepared[0]);
 	const cJSON *data = cJSON_GetObjectItemCaseSensitive(reply, "data");
 
-	if (cJSON_GetObjectItemCaseSensitive(data, "option_values") && parent->known == false && parent->stale)
+	if (!parent->known && parent->stale)
 	{
-		bcd_choice_add(parent, data);
-		parent->known = true;
-		parent->stale = !parent->bare || parent->options == NIL;
+		parent->known = parent->grows ? bcd_choice_add_value(parent, data) :
+			cJSON_GetObjectItemCaseSensitive(data, "option_values") != NULL;
+		if (parent->known && parent->grows == 0)
+		{
+			bcd_choice_add(parent, data);
+			parent->stale = !parent->bare || parent->options == NIL;
+		}
 	}
 	decide_again(job);
 }
@@ -132,63 +80,6 @@ read_refused(BcdJob *job, const cJSON *reply)
 		bcd_decide_refused_at(item, job->stage, 0, item->flaw);
 	else
 		bcd_decide_failed(item, BCD_FAILED, item->flaw);
-}
-
-/* A BcdUrlValue: the id of the parent. */
-static char *
-id_value(const char *name, int nth, const void *id)
-{
-	return psprintf(INT64_FORMAT, *(const int64 *) id);
-}
-
-static char *
-path_of(const char *template, const char *query, int64 parent)
-{
-	StringInfoData url;
-
-	initStringInfo(&url);
-	bcd_url_append(&url, template, query, 1, id_value, &parent);
-	return url.data;
-}
-
-static void
-take(BcdJob *job, BcdItem *item)
-{
-	BcdGate    *gate = &job->lane->gates->gate[job->stage];
-
-	dlist_delete(&item->node);
-	gate->queued--;
-	bcd_job_take(job, item);
-	/* the request before this one may have been for more of its elements */
-	item->sends = 1;
-}
-
-static BcdJob *
-job_of(BcdLane *lane, BcdStage stage, int64 parent, const char *method, const char *path, const char *body)
-{
-	BcdJob	   *job = bcd_job_create(lane, stage, method, path, body);
-
-	job->prepares = parent;
-	return job;
-}
-
-/* Reads the options of a parent for all waiting items below it. */
-static BcdJob *
-read_job(BcdLane *lane, BcdStage stage, int64 parent)
-{
-	const BcdChoices *c = bcd_stage_choices(lane->feed->resource, stage);
-	BcdJob	   *job = job_of(lane, stage, parent, "GET", path_of(c->list, "limit=250", parent), NULL);
-	dlist_mutable_iter iter;
-
-	job->read = read_options;
-	dlist_foreach_modify(iter, &lane->gates->gate[stage].queue)
-	{
-		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-
-		if (bcd_choice_parent_id(item, stage) == parent)
-			take(job, item);
-	}
-	return job;
 }
 
 static void
@@ -251,14 +142,14 @@ option_job(BcdLane *lane, BcdStage stage, BcdChoiceParent *parent, const char *n
 		appendStringInfo(&body, ", \"sort_order\": %d}", n++);
 	}
 	appendStringInfoString(&body, "]}");
-	return job_of(lane, stage, parent->id, "POST", path_of(c->option, NULL, parent->id), body.data);
+	return bcd_choice_job(lane, stage, &parent->id, 1, "POST", bcd_choice_path(c->option, parent->id), body.data);
 }
 
 static BcdJob *
 value_job(BcdLane *lane, BcdStage stage, BcdChoiceParent *parent, const BcdChoice *choice)
 {
 	char	   *id = psprintf(INT64_FORMAT, choice->option->id);
-	char	   *path = path_of(bcd_stage_choices(lane->feed->resource, stage)->value, NULL, parent->id);
+	char	   *path = bcd_choice_path(bcd_stage_choices(lane->feed->resource, stage)->value, parent->id);
 	char	   *place = strstr(path, "%s");
 	StringInfoData body;
 
@@ -266,8 +157,8 @@ value_job(BcdLane *lane, BcdStage stage, BcdChoiceParent *parent, const BcdChoic
 	appendStringInfoChar(&body, '{');
 	append_text(&body, "label", choice->label);
 	appendStringInfo(&body, ", \"sort_order\": " INT64_FORMAT "}", Min(choice->option->last + 1, (int64) PG_INT32_MAX));
-	return job_of(lane, stage, parent->id, "POST",
-				  psprintf("%.*s%s%s", (int) (place - path), path, id, place + 2), body.data);
+	return bcd_choice_job(lane, stage, &parent->id, 1, "POST",
+						  psprintf("%.*s%s%s", (int) (place - path), path, id, place + 2), body.data);
 }
 
 /* Creates what an item names and its parent lacks. */
@@ -280,9 +171,10 @@ make_job(BcdLane *lane, BcdStage stage, BcdChoiceParent *parent, BcdItem *item, 
 	parent->bare = parent->bare && parent->options == NIL;
 	parent->known = false;
 	parent->stale = true;
+	parent->grows = choice->option ? choice->option->id : 0;
 	job->read = read_made;
 	item->prepared++;
-	take(job, item);
+	bcd_choice_job_take(job, item);
 	return job;
 }
 
@@ -294,7 +186,7 @@ flaw_of(const BcdItem *item, BcdStage stage, const BcdChoiceParent *parent, List
 {
 	const BcdChoices *c = bcd_stage_choices(item->lane->feed->resource, stage);
 	const char *name = BCD_IS_FACET(stage) ? "element" : item->lane->feed->resource->name;
-	const BcdChoice *missing = missing_of(choices);
+	const BcdChoice *missing = bcd_choice_missing(choices);
 
 	if (choices == NIL)
 		return psprintf("%s: a new %s needs at least one", c->field, name);
@@ -318,26 +210,35 @@ refusal_job(BcdLane *lane, BcdStage stage, BcdItem *item, const char *flaw)
 
 	job->read = read_refused;
 	item->flaw = MemoryContextStrdup(item->cxt, flaw);
-	take(job, item);
+	bcd_choice_job_take(job, item);
 	return job;
 }
 
 /*
- * Returns the job that is needed before an item can be created, or NULL;
- * others below its parent are created before it.
+ * Returns the job that is needed before an item can be created, or NULL; others
+ * below its parent are created before it.  Sets *ready if it needs none: its
+ * parent's options are known, and have all that it names.
  */
 static BcdJob *
-job_before(BcdLane *lane, BcdStage stage, BcdChoiceParent *parent, BcdItem *item, int others)
+job_before(BcdLane *lane, BcdStage stage, BcdChoiceParent *parent, BcdItem *item, int others, bool *ready)
 {
-	List	   *choices = bcd_choices_of(item, stage, parent);
-	char	   *flaw = flaw_of(item, stage, parent, choices, others);
-	BcdChoice  *missing = missing_of(choices);
+	List	   *choices;
+	char	   *flaw;
+	BcdChoice  *missing;
 
+	*ready = false;
+	if (!parent->known)
+		return NULL;
+	choices = bcd_choices_of(item, stage, parent);
+	flaw = flaw_of(item, stage, parent, choices, others);
 	if (flaw)
 		return refusal_job(lane, stage, item, flaw);
-	if (missing)
+	missing = bcd_choice_missing(choices);
+	/* a new option gets the values of all that will come, too */
+	if (missing && (missing->option || !bcd_choices_wait(lane, stage)))
 		return make_job(lane, stage, parent, item, missing);
-	return parent->stale ? read_job(lane, stage, parent->id) : NULL;
+	*ready = missing == NULL && !parent->stale;
+	return NULL;
 }
 
 /* Counts the items of a list whose records will be below a parent. */
@@ -376,7 +277,7 @@ would_change_ids(const BcdLane *lane, BcdStage stage, const BcdItem *item, const
 {
 	return parent->known && (creates_below_in(&lane->run->jobs, lane->gates, stage, parent->id) ||
 							 creates_below_in(&lane->run->unsettled, lane->gates, stage, parent->id)) &&
-		missing_of(bcd_choices_of(item, stage, parent)) != NULL;
+		bcd_choice_missing(bcd_choices_of(item, stage, parent)) != NULL;
 }
 
 /* Is a request for the options of any parent under way, or not settled? */
@@ -431,19 +332,19 @@ bcd_plan_choices(BcdLane *lane, BcdStage stage, BcdJob **job)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 		BcdChoiceParent *parent;
+		bool		is_ready;
 
 		if (n == most || looked_at++ == MOST_LOOKED_AT)
 			break;
-		if (is_busy(lane, bcd_choice_parent_id(item, stage)) || bcd_awaits_promise(lane, stage, item))
+		if (bcd_choices_busy(lane, bcd_choice_parent_id(item, stage)) || bcd_awaits_promise(lane, stage, item))
 			continue;
 		parent = bcd_choice_parent(lane->gates, bcd_choice_parent_id(item, stage));
 		if (would_change_ids(lane, stage, item, parent))
 			continue;
-		*job = parent->known ? job_before(lane, stage, parent, item, count_below(&ready, stage, parent->id)) :
-			read_job(lane, stage, parent->id);
+		*job = job_before(lane, stage, parent, item, count_below(&ready, stage, parent->id), &is_ready);
 		if (*job)
 			break;
-		if (n > 0 && bcd_endpoint_of(lane, stage, item) != endpoint)
+		if (!is_ready || (n > 0 && bcd_endpoint_of(lane, stage, item) != endpoint))
 			continue;
 		if (n == 0)
 		{
@@ -461,6 +362,8 @@ bcd_plan_choices(BcdLane *lane, BcdStage stage, BcdJob **job)
 		dlist_delete(last);
 		dlist_push_head(&gate->queue, last);
 	}
+	if (*job == NULL && n < most)
+		*job = bcd_choice_read_job(lane, stage);
 	return *job || more_may_come(lane, n, most) ? 0 : n;
 }
 

@@ -180,6 +180,8 @@ typedef struct BcdGates
 	struct BcdElementList *elements;	/* elements_read.c */
 	struct BcdKept *kept;		/* list_kept.c */
 	struct BcdChoiceIds *choices;	/* choice_ids.c */
+	int			choice_page;	/* parents on a page that shows their choices,
+								 * if fewer than described; 0: they are not */
 	struct BcdJob *extra;		/* a job without items under way, or NULL */
 	BcdItem    *asking;			/* the one that asks something: nested.c */
 	int			unclear;		/* items that have got no answer */
@@ -399,7 +401,9 @@ typedef struct BcdJob
 	bool		probe;			/* only asks whether the store responds */
 	bool		bare;			/* a request to V2: envelope.c */
 	const BcdNameList *lists;	/* that it reads a page of, or NULL */
-	int64		prepares;		/* the parent of choices, or 0: choice_plan.c */
+	int			prepares;		/* number of parents whose choices it reads or
+								 * makes: choice_plan.c */
+	int64	   *prepared;		/* their ids */
 	int64		removals;		/* the run's, when the job was made */
 	int			limit;			/* most records in a request at that time */
 	BcdHttpRequest *request;

@@ -67,6 +67,8 @@ bcd_job_free(BcdJob *job)
 		cJSON_Delete(job->reply);
 	if (job->error_text)
 		pfree(job->error_text);
+	if (job->prepared)
+		pfree(job->prepared);
 	pfree(job);
 }
 

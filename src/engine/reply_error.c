@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/json.h"
+#include "engine/choice_read.h"
 #include "engine/collections.h"
 #include "engine/create_many.h"
 #include "engine/decide.h"
@@ -331,6 +332,8 @@ judge_preparation(BcdJob *job, BcdVerdict verdict, char *text)
 {
 	dlist_iter	iter;
 
+	if (bcd_choices_read_apart(job, verdict))
+		return;
 	dlist_foreach(iter, &job->items)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);

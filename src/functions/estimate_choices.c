@@ -3,9 +3,9 @@
  *		What it takes to make the options and values that new records name.
  *
  * A push does it as engine/choice_plan.c says: it reads the options of each
- * parent that gets new records; makes each option that is missing, with all
- * values that rows wait for; makes each value that an option lacks, and reads
- * the options again after that.  What a parent has is known from its records
+ * parent that gets new records, several at a time; makes each option that is
+ * missing, with all values that rows wait for; makes each value that an option
+ * lacks, and reads the options again after that.  What a parent has is known from its records
  * that are linked.  It may have more, so this is rather too much.
  *
  * If only some rows were looked at, the others share their parents, options
@@ -14,6 +14,8 @@
  * values, f of them once, so all have about n * d / (n - f + f * n / N).
  */
 #include "postgres.h"
+
+#include <math.h>
 
 #include "common/hashfn.h"
 #include "utils/hsearch.h"
@@ -31,14 +33,12 @@
 typedef enum Kind
 {
 	A_PARENT,					/* its options are read */
-	A_CHANGED_PARENT,			/* once more, for it gets an option */
+	A_CHANGED_PARENT,			/* once more, for it gets an option or value */
 	AN_OPTION,					/* is made */
-	A_VALUE,					/* is made, and the options are read again */
+	A_VALUE,					/* is made */
 	A_KNOWN_ONE,				/* option or value: nothing to do */
 	KINDS
 } Kind;
-
-static const double calls_of[KINDS] = {1, 1, 1, 2, 0};
 
 /* Something that rows have in common */
 typedef struct Shared
@@ -54,6 +54,7 @@ struct BcdChoiceCounts
 	MemoryContext cxt;
 	HTAB	   *shared;
 	int			rows;
+	int			page;			/* parents that are read with one request */
 };
 
 /* Returns an empty one, in a memory context of its own below cxt. */
@@ -138,7 +139,7 @@ note_parent(BcdChoiceCounts *counts, const BcdFeed *feed, const BcdPreview *p, c
 	bcd_spi_end(&rights);
 }
 
-/* Notes one choice of a new record; returns whether its option has to be made. */
+/* Notes one choice of a new record; returns whether something has to be made for it. */
 static bool
 note_choice(BcdChoiceCounts *counts, int64 parent, const char *name, const char *label)
 {
@@ -148,7 +149,7 @@ note_choice(BcdChoiceCounts *counts, int64 parent, const char *name, const char 
 
 	option->rows++;
 	value->rows++;
-	return option->kind == AN_OPTION;
+	return option->kind == AN_OPTION || value->kind == A_VALUE;
 }
 
 /* Adds the record that a task creates, if it names options. */
@@ -177,6 +178,7 @@ bcd_choice_counts_add(BcdChoiceCounts *counts, const BcdFeed *feed, const BcdPre
 	if (parent == 0 || chosen == NULL)
 		return;
 	counts->rows++;
+	counts->page = choices->shown.endpoint ? choices->page : 1;
 	entry = shared(counts, 'p', parent, "", "", A_PARENT, &found);
 	entry->rows++;
 	if (!found)
@@ -204,10 +206,12 @@ bcd_choice_counts_calls(const BcdChoiceCounts *counts, double factor)
 		distinct[entry->kind]++;
 		once[entry->kind] += entry->rows == 1;
 	}
-	for (i = 0; i < KINDS; i++)
-		if (distinct[i] > 0 && factor > 1)
-			calls += calls_of[i] * counts->rows * distinct[i] / (counts->rows - once[i] + once[i] / factor);
-		else
-			calls += calls_of[i] * distinct[i];
+	for (i = 0; i < A_KNOWN_ONE; i++)
+	{
+		double		n = distinct[i] > 0 && factor > 1 ? counts->rows * distinct[i] / (counts->rows - once[i] + once[i] / factor) :
+		distinct[i];
+
+		calls += i == A_PARENT || i == A_CHANGED_PARENT ? ceil(n / Max(counts->page, 1)) : n;
+	}
 	return calls;
 }

@@ -342,6 +342,10 @@ typedef struct BcdChoices
 {
 	const char *field;
 	const char *list;			/* path of the options, with their values */
+	BcdView		shown;			/* records that show them, of several parents;
+								 * or nothing */
+	const char *member;			/* of such a record: its options */
+	int			page;			/* most records of a page that shows them */
 	const char *option;			/* path for a new option */
 	const char *value;			/* path for a new value: below the option,
 								 * whose id stands for %s */

@@ -90,6 +90,9 @@ static const BcdMember variant_stock[] = {
 	{NULL}
 };
 
+/* A page of products that show their options has ten of them. */
+static const BcdEndpoint variant_products = {"GET", "/catalog/products", 10, BCD_NO_BODY, &bcd_reply_records};
+
 /*
  * Options and their values are records of the product. Limits are documented
  * in the text of the operations.
@@ -97,6 +100,9 @@ static const BcdMember variant_stock[] = {
 const BcdChoices bcd_variant_choices = {
 	.field = "option_values",
 	.list = "/catalog/products/{product_id}/options",
+	.shown = {&variant_products, "id:in={product_id,}&include=options&include_fields=id&limit=10"},
+	.member = "options",
+	.page = 10,
 	.option = "/catalog/products/{product_id}/options",
 	.value = "/catalog/products/{product_id}/options/%s/values",
 	.parent = "product_id",

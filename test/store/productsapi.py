@@ -18,7 +18,6 @@ _INCLUDES = ("bulk_pricing_rules", "channels", "custom_fields", "images",
 _SORTS = ("id", "name", "sku", "price", "date_modified",
           "date_last_imported", "inventory_level", "is_visible",
           "total_sold", "calculated_price")
-_MOST_WITH_OPTIONS = 10
 
 
 # -- parameters --------------------------------------------------------------
@@ -42,6 +41,22 @@ _DELETE_PARAMS = {name: FILTERS[name][0] for name in _DELETE_BY}
 
 # -- showing -----------------------------------------------------------------
 
+def _show_options(store, record, shown):
+    """As documented, or less than that."""
+    options = store.options.get(record["id"], [])
+    how = store.settings["options_shown"]
+    if how == "none":
+        del shown["options"]
+        return
+    if how == "bare":
+        options = [{name: value for name, value in option.items()
+                    if name != "option_values"} for option in options]
+    elif how == "some":
+        options = [dict(option, option_values=option["option_values"][:1])
+                   for option in options]
+    shown["options"] = options
+
+
 def _sub_resources(store, record, include):
     """Those that are not simulated are there, and empty."""
     shown = {name: [] for name in include}
@@ -55,7 +70,7 @@ def _sub_resources(store, record, include):
         shown["primary_image"] = next(
             (one for one in images if one.get("is_thumbnail")), None)
     if "options" in shown:
-        shown["options"] = store.options.get(record["id"], [])
+        _show_options(store, record, shown)
     if "variants" in shown:
         shown["variants"] = nestedvariants.shown(store, record)
     return shown
@@ -70,8 +85,9 @@ def _shower(call, values):
         return lambda record: KIND.show(table, record, choose)
 
     def show(record):
-        shown = text(_sub_resources(call.store, record, include))
-        return KIND.show(table, record, choose)[:-1] + "," + shown[1:]
+        shown = _sub_resources(call.store, record, include)
+        record = KIND.show(table, record, choose)
+        return record[:-1] + "," + text(shown)[1:] if shown else record
     return show
 
 
@@ -80,8 +96,12 @@ def _shower(call, values):
 def list_all(call):
     values = call.params(_LIST_PARAMS)
     if {"options", "modifiers"} & set(values.get("include", ())):
-        limit = values.get("limit", call.store.settings["default_limit"])
-        values["limit"] = min(limit, _MOST_WITH_OPTIONS)
+        settings = call.store.settings
+        if ("options" in values["include"]
+                and settings["options_shown"] == "refuse"):
+            raise Refused(error(422, "include does not have options"))
+        limit = values.get("limit", settings["default_limit"])
+        values["limit"] = min(limit, settings["options_page"])
     table = call.store.products
     show = _shower(call, values)
     filters = [build(call.store, table, values[name])

@@ -87,6 +87,7 @@ DEFAULTS = {
     "variant_sku_exact": True, "variant_needs_product": True,
     "variants_in_reply": False, "most_variants": 600, "most_values": 250,
     "value_ids": "change", "variant_create": "batch",
+    "options_shown": "all", "options_page": 10,
     # metafields
     "metafield_batch": 250, "metafield_errors": "place",
     "most_metafields": 250,
@@ -136,6 +137,7 @@ _CHOICES = {
     "variant_create": ("batch", "refuse", "missing", "ignore", "echo",
                        "unnamed", "drop"),
     "value_ids": ("stable", "change"),
+    "options_shown": ("all", "refuse", "none", "bare", "some"),
     "email_unique": ("store", "channel"),
     "address_twins": ("exact", "fold"),
     "address_reply": ("list", "bare"),

@@ -228,6 +228,26 @@ class Options(VariantCase):
         self.no(404, "POST", P + "/5/options/9/values",
                      {"label": "XL", "sort_order": 1})
 
+    def test_lists_of_products_show_options_or_less(self):
+        def shown(how):
+            self.set(options_shown=how)
+            return self.good("GET", P + "?id:in=5&include=options"
+                             "&include_fields=id")["data"][0].get("options")
+        whole = self.good("GET", P + "/5/options")["data"]
+        self.assertEqual(shown("all"), whole)
+        self.assertIsNone(shown("none"))
+        self.assertEqual([one["display_name"] for one in shown("bare")],
+                         [one["display_name"] for one in whole])
+        self.assertNotIn("option_values", shown("bare")[0])
+        self.assertEqual(shown("some")[0]["option_values"],
+                         whole[0]["option_values"][:1])
+        self.set(options_shown="refuse")
+        self.no(422, "GET", P + "?id:in=5&include=options")
+        self.good("GET", P + "?id:in=5")
+        self.set(options_page=1)
+        self.assertEqual(self.good("GET", P + "?limit=250&include=modifiers")[
+            "meta"]["pagination"]["per_page"], 1)
+
     def test_ids_of_values_may_change_with_every_write(self):
         key = self.make("A", "S", "Red")["id"]
         before = self.chosen("S", "Red")
