@@ -87,6 +87,18 @@ bcd_split(BcdJob *job, int group)
 	return true;
 }
 
+/* Were the records of all items read because one was not found? */
+bool
+bcd_were_read(const BcdJob *job)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, (dlist_head *) &job->items)
+		if (!dlist_container(BcdItem, node, iter.cur)->reread)
+		return false;
+	return true;
+}
+
 /* Decides that the record of an update is read, to see whether it exists. */
 void
 bcd_decide_read_first(BcdItem *item)

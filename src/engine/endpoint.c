@@ -346,3 +346,16 @@ bcd_facet_shows_at(BcdLane *lane, int nth)
 			latest = Max(latest, bcd_endpoint_shows_at(lane, stage));
 	return latest;
 }
+
+/*
+ * Can a denial of access be due to one of the records?  A new record belongs to
+ * nobody else.
+ */
+bool
+bcd_may_deny_record(const BcdJob *job)
+{
+	const BcdEndpoint *endpoint = job->lane->gates->gate[job->stage].endpoint;
+
+	return job->request->status == 403 && endpoint && endpoint->reply && endpoint->reply->denies_records &&
+		strcmp(endpoint->method, "POST") != 0;
+}

@@ -49,5 +49,6 @@ extern void bcd_endpoint_started(BcdJob *job);
 extern void bcd_endpoint_replied(BcdJob *job);
 extern int64 bcd_endpoint_shows_at(BcdLane *lane, BcdStage stage);
 extern int64 bcd_facet_shows_at(BcdLane *lane, int nth);
+extern bool bcd_may_deny_record(const BcdJob *job);
 
 #endif							/* BCD_ENDPOINT_H */

@@ -381,6 +381,7 @@ typedef struct BcdJob
 	BcdStage	stage;
 	bool		writes;			/* may have changed the store */
 	bool		reads;			/* of records */
+	bool		below;			/* of one, below its parent, which may be gone */
 	BcdVerdict	verdict;		/* on its reply, or on that there is none */
 	const BcdEndpoint *endpoint;	/* or NULL */
 

@@ -235,9 +235,22 @@ decide_not_found(BcdJob *job, BcdItem *item, char *text)
 			item->decision.link = BCD_LINK_REMOVE;
 		}
 	}
-	else if (job->stage == BCD_READ && ((item->refusal && item->refused_at == BCD_REMOVE && bcd_is_keyed(item)) ||
-										(item->wanted == NULL && item->purpose == BCD_PURPOSE_ROW && job->lane->feed->resource->parent)))
-		bcd_decide_removed(item);	/* what it is part of is gone, too */
+	else if (job->stage == BCD_READ && item->refusal && item->refused_at == BCD_REMOVE && bcd_is_keyed(item))
+	{
+		/*
+		 * what it is part of is gone, too, if the store still says so a
+		 * moment later
+		 */
+		if (item->attempts > 0)
+			bcd_decide_removed(item);
+		else
+			decide_trouble(job, item, text);
+	}
+	else if (job->below)
+	{
+		bcd_decide_stage(item, BCD_READ);	/* in the list of all records */
+		item->decision.rereads = true;
+	}
 	else if (BCD_IS_FACET(job->stage))
 		decide_refused(job, item, text);
 	else if (job->stage != BCD_UPDATE && job->stage != BCD_REMOVE)
@@ -314,18 +327,6 @@ ask_for_less(BcdJob *job)
 	return true;
 }
 
-/* Were the records of all items read because one was not found? */
-static bool
-were_read(const BcdJob *job)
-{
-	dlist_iter	iter;
-
-	dlist_foreach(iter, (dlist_head *) &job->items)
-		if (!dlist_container(BcdItem, node, iter.cur)->reread)
-		return false;
-	return true;
-}
-
 /* Something that all items need could not be read or created. */
 static void
 judge_preparation(BcdJob *job, BcdVerdict verdict, char *text)
@@ -348,19 +349,6 @@ judge_preparation(BcdJob *job, BcdVerdict verdict, char *text)
 	}
 }
 
-/*
- * Can a denial of access be due to one of the records?  A new record belongs to
- * nobody else.
- */
-static bool
-may_deny_record(const BcdJob *job)
-{
-	const BcdEndpoint *endpoint = job->lane->gates->gate[job->stage].endpoint;
-
-	return job->request->status == 403 && endpoint && endpoint->reply && endpoint->reply->denies_records &&
-		strcmp(endpoint->method, "POST") != 0;
-}
-
 /* An error reply decides on all items alike, or splits the batch. */
 static void
 judge_items(BcdJob *job, BcdVerdict verdict)
@@ -378,7 +366,7 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 		return;
 	verdict = bcd_keyed_verdict(job, verdict);
 	text = bcd_reply_text(job, first_item(job));
-	if (verdict == BCD_STOP_FEED && may_deny_record(job))
+	if (verdict == BCD_STOP_FEED && bcd_may_deny_record(job))
 	{
 		verdict = BCD_REFUSED;
 		text = psprintf("%s; the record may belong to another app", text);
@@ -399,6 +387,14 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 		judge_preparation(job, verdict, text);
 		return;
 	}
+
+	/*
+	 * A 404 says nothing about the records of a list: one that is gone is
+	 * missing there. If a row that is gone were taken to be without a record
+	 * for that, nothing would ever look for the record again.
+	 */
+	if (verdict == BCD_GONE && job->stage == BCD_READ && !job->below && job->lane->feed->resource->id)
+		verdict = BCD_TROUBLE;
 	if (bcd_create_singly(job, verdict, text))
 		return;
 	if (verdict == BCD_TOO_LARGE && ask_for_less(job) && job->nitems == 1)
@@ -411,7 +407,7 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 		bcd_batch_too_large(job, records);
 	else if (verdict == BCD_GONE && bcd_read_all_first(job))
 		return;
-	else if (verdict == BCD_GONE && were_read(job))
+	else if (verdict == BCD_GONE && bcd_were_read(job))
 		bcd_merge_facet(job, text);
 	else if (verdict == BCD_CONFLICT && bcd_look_at_all(job))
 		return;

@@ -22,6 +22,7 @@ extern bool bcd_set_apart(BcdJob *job);
 extern bool bcd_refusal_creates_some(const BcdJob *job);
 extern void bcd_decide_read_first(BcdItem *item);
 extern bool bcd_read_all_first(BcdJob *job);
+extern bool bcd_were_read(const BcdJob *job);
 extern bool bcd_look_at_all(BcdJob *job);
 
 extern void bcd_decide_no_id(BcdJob *job, BcdItem *item, const cJSON *record);

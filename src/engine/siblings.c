@@ -308,6 +308,7 @@ one_job(BcdLane *lane)
 	append_fields(&url, lane, BCD_READ, view);
 	job = bcd_job_create(lane, BCD_READ, view->endpoint->method, url.data, NULL);
 	job->read = read_one;
+	job->below = strchr(view->endpoint->path, '{') != NULL;
 	bcd_job_take(job, item);
 	return job;
 }
@@ -349,14 +350,17 @@ kept_job(BcdLane *lane)
 /* Items that are read alone rather than in a list of all records */
 #define FEW		5
 
-/* May an item be read alone, below its parent? */
+/*
+ * May an item be read alone, below its parent? Not once the store has said that there is no
+ * such parent: a server in between may have said so.
+ */
 static bool
 is_read_alone(const BcdLane *lane)
 {
 	const BcdGate *gate = &lane->gates->gate[BCD_READ];
 	const BcdItem *first = dlist_container(BcdItem, node, dlist_head_node((dlist_head *) &gate->queue));
 
-	return lane->feed->resource->view_one.endpoint && gate->queued <= FEW && bcd_item_parent(first) != 0;
+	return lane->feed->resource->view_one.endpoint && gate->queued <= FEW && bcd_item_parent(first) != 0 && !first->reread;
 }
 
 /*

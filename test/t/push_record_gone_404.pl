@@ -126,5 +126,51 @@ EOC
 	$shop->sql(q(SELECT bcdelta.untrack('shelf')));
 };
 
+# Their rows are gone, so nothing would ever look for these records again.
+subtest 'a 404 to the read before a removal is not believed: the record is read once more, or its list, and does not stay' => sub {
+	$shop->sql(<<'EOC');
+CREATE TABLE shirts (sku text PRIMARY KEY);
+CREATE TABLE sizes (sku text PRIMARY KEY, shirt text, size text);
+CREATE TABLE notes (id int PRIMARY KEY, shirt text, value text);
+CREATE TABLE lists (id int PRIMARY KEY);
+CREATE TABLE prices (sku text PRIMARY KEY, price numeric);
+SELECT bcdelta.track('shirts', 'shop', 'product', '{"sku": "sku", "name": "''Shirt '' || sku", "price": "1", "weight": "1", "type": "''physical''"}', on_delete => 'delete');
+SELECT bcdelta.track('sizes', 'shop', 'variant', '{"product_id": "bcdelta.ref(''shirts'', shirt)", "sku": "sku", "option_values": "jsonb_build_array(jsonb_build_object(''option_display_name'', ''Size'', ''label'', size))"}',
+	on_delete => 'delete', on_conflict => 'review');
+SELECT bcdelta.track('notes', 'shop', 'product_metafield', '{"resource_id": "bcdelta.ref(''shirts'', shirt)", "namespace": "''erp''", "key": "''k'' || id", "value": "value", "permission_set": "''read''"}',
+	on_delete => 'delete', on_conflict => 'review');
+SELECT bcdelta.track('lists', 'shop', 'price_list', '{"name": "''List '' || id", "active": "true"}', on_delete => 'delete');
+SELECT bcdelta.track('prices', 'shop', 'price_record', '{"price_list_id": "bcdelta.ref(''lists'', 1)", "currency": "''usd''", "sku": "sku", "price": "price"}', on_delete => 'delete');
+INSERT INTO shirts VALUES ('T-1'), ('T-2');
+INSERT INTO sizes SELECT t.sku || s, t.sku, s FROM shirts AS t, unnest(ARRAY['S', 'M', 'L']) AS s;
+INSERT INTO notes SELECT i, 'T-1', 'v' FROM generate_series(1, 3) AS i;
+EOC
+	$shop->sql(q(INSERT INTO lists VALUES (1); INSERT INTO prices VALUES ('T-2M', 1), ('T-2S', 1)));
+	is($shop->push->{failed}, 0, 'variants, metafields and prices') or diag(explain($shop->errors));
+	foreach my $case ([ sizes => "sku = 'T-1S'", 'catalog/variants', 'variants' ], [ sizes => "sku IN ('T-1M', 'T-1L')", 'catalog/variants', 'variants' ], [ notes => 'id = 1', 'metafields', 'product_metafields' ], [ notes => 'id > 1', 'metafields', 'product_metafields' ])
+	{
+		my ($feed, $which, $path, $records) = @$case;
+		my @ids = @{ $shop->list("SELECT l.store_id FROM $feed AS t JOIN bcdelta.link AS l ON l.feed = '$feed' AND l.key = (SELECT v FROM jsonb_each_text(to_jsonb(t)) AS e (k, v) WHERE k IN ('sku', 'id')) WHERE $which") };
+		$store->fault({ match => { method => 'GET', path => $path }, times => 1, do => { status => 404 } });
+		$shop->sql("DELETE FROM $feed WHERE $which");
+		$shop->push;
+		$shop->wait_for(q(SELECT NOT EXISTS (SELECT FROM bcdelta.pending WHERE next_attempt_at > clock_timestamp())));
+		$shop->push if %{ $shop->pending };
+		$store->unfault;
+		my %there = map { $_->{id} => 1 } @{ $store->state($records) };
+		is_deeply([ grep { $there{$_} } @ids ], [], "$feed, $which: the records do not stay") or diag(explain($shop->outcomes));
+		is_deeply($shop->pending, {}, 'and nothing is left pending') or diag(explain($shop->errors));
+	}
+	is(scalar @{ $store->state('price_records') }, 2, 'what has no id, either:');
+	$store->fault({ match => { path => 'pricelists/\d+/records' }, times => 2, do => { status => 404 } });
+	$shop->sql(q(DELETE FROM prices WHERE sku = 'T-2M'));
+	$shop->push;
+	$shop->wait_for(q(SELECT NOT EXISTS (SELECT FROM bcdelta.pending WHERE next_attempt_at > clock_timestamp())));
+	$shop->push if %{ $shop->pending };
+	$store->unfault;
+	is_deeply([ map { $_->{sku} } @{ $store->state('price_records') } ], ['T-2S'], 'a 404 to its removal and one to the read after that') or diag(explain($shop->outcomes));
+	is_deeply($shop->pending, {}, 'leave nothing') or diag(explain($shop->errors));
+};
+
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
 done_testing();
