@@ -33,6 +33,7 @@
 #include "engine/stage.h"
 #include "engine/unmapped_fields.h"
 #include "payload/payload.h"
+#include "payload/task.h"
 #include "resource/resource.h"
 #include "store/verdict.h"
 
@@ -111,6 +112,7 @@ bcd_create_singly(BcdJob *job, BcdVerdict verdict, char *text)
 /* A reply to a create, and what can be relied on of it */
 typedef struct Shown
 {
+	const BcdEndpoint *endpoint;
 	const cJSON *record;
 	Jsonb	   *known;
 } Shown;
@@ -120,17 +122,18 @@ is_shown(const char *name, JsonbValue *value, void *arg)
 {
 	const Shown *shown = arg;
 
-	return bcd_payload_has(shown->known, name) || cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(shown->record, name));
+	return bcd_endpoint_lacks(shown->endpoint, name) || bcd_payload_has(shown->known, name) || cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(shown->record, name));
 }
 
 /*
  * Does the reply to such a request show another record than was sent?  Then a
- * part of it was ignored.  What the reply does not show is as it was sent.
+ * part of it was ignored, or something is where nothing was sent, because the
+ * field is empty.  What the reply does not show is as it was sent.
  */
 bool
 bcd_create_is_unfaithful(const BcdJob *job, BcdItem *item, const cJSON *record)
 {
-	Shown		shown = {record, creates_many(job) ? bcd_item_known_read(item, record) : NULL};
+	Shown		shown = {job->endpoint, record, creates_many(job) ? bcd_item_known_read(item, record) : NULL};
 
 	return shown.known &&
 		bcd_payload_count(bcd_payload_filter(bcd_payload_changes(job->lane->feed->resource, item->body, shown.known), is_shown, &shown)) > 0;

@@ -52,7 +52,8 @@ nth_task_of(const BcdItem *item, BcdStage stage, int nth)
 		task->options = feed->options_json;
 	}
 	if (stage == BCD_CREATE)
-		task->fields = bcd_body_of_new(r, item->body, r->defaulted ? bcd_default_of(item->lane, item) : 0);
+		task->fields = bcd_fields_taken(task->action->endpoint,
+										bcd_body_of_new(r, item->body, r->defaulted ? bcd_default_of(item->lane, item) : 0));
 	if (task->facet->choices && bcd_stage_choices(r, stage))
 		task->fields = bcd_choice_ids_put(item, stage, task->fields);
 	if (item->store_id != 0 && task->facet->collection)

@@ -351,7 +351,10 @@ put_row(BcdRows *rows, const BcdFeed *feed, const char *key, const BcdPreview *p
 		tasks[n] = lfirst(lc);
 		/* only the store's reply to a push shows whether it does this */
 		if (!feed->options.creates_singly)
+		{
 			tasks[n]->action = bcd_action_for_many(tasks[n]->action, tasks[n]->fields);
+			tasks[n]->fields = bcd_fields_taken(tasks[n]->action->endpoint, tasks[n]->fields);
+		}
 		n++;
 	}
 	if (n == 0)

@@ -66,6 +66,8 @@ extern bool bcd_facet_is_placed(const BcdFacet *facet, Jsonb *options);
 extern bool bcd_facet_may_merge(const BcdFacet *facet, Jsonb *options);
 extern bool bcd_task_may_join(const BcdTask *task, const BcdTask *other);
 extern char *bcd_task_unknown(const BcdTask *task);
+extern bool bcd_endpoint_lacks(const BcdEndpoint *endpoint, const char *name);
+extern Jsonb *bcd_fields_taken(const BcdEndpoint *endpoint, Jsonb *fields);
 extern const BcdAction *bcd_action_for_many(const BcdAction *action, Jsonb *fields);
 extern bool bcd_action_shares(const BcdAction *action);
 extern int	bcd_task_query_bytes(const BcdTask *task);

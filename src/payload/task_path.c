@@ -86,8 +86,46 @@ bcd_action_shares(const BcdAction *action)
 }
 
 /*
- * Returns the action by which these fields are sent together with others, if
- * there may be one, or else the same action.
+ * Is this how a field is asked to be empty?  A new record has nothing in a field
+ * that it is not given, so there it may as well be left out.
+ */
+static bool
+is_empty(Jsonb *fields, const char *name)
+{
+	JsonbValue	v;
+
+	return getKeyJsonValueFromContainer(&fields->root, name, strlen(name), &v) &&
+		(v.type == jbvNull || (v.type == jbvString && v.val.string.len == 0));
+}
+
+/* May an endpoint not take a field? */
+bool
+bcd_endpoint_lacks(const BcdEndpoint *endpoint, const char *name)
+{
+	const char *const *field;
+
+	for (field = endpoint->lacks; field && *field; field++)
+		if (strcmp(*field, name) == 0)
+			return true;
+	return false;
+}
+
+static bool
+is_taken(const char *name, JsonbValue *value, void *endpoint)
+{
+	return !bcd_endpoint_lacks(endpoint, name);
+}
+
+/* Returns the fields of a new record that an endpoint takes: the others are empty. */
+Jsonb *
+bcd_fields_taken(const BcdEndpoint *endpoint, Jsonb *fields)
+{
+	return endpoint->lacks ? bcd_payload_filter(fields, is_taken, (void *) endpoint) : fields;
+}
+
+/*
+ * Returns the action by which a record with these fields is created together
+ * with others, if there may be one, or else the same action.
  */
 const BcdAction *
 bcd_action_for_many(const BcdAction *action, Jsonb *fields)
@@ -98,7 +136,7 @@ bcd_action_for_many(const BcdAction *action, Jsonb *fields)
 	if (action->many == NULL)
 		return action;
 	for (field = action->many->lacks; field && *field; field++)
-		if (bcd_payload_has(fields, *field))
+		if (bcd_payload_has(fields, *field) && !is_empty(fields, *field))
 			return action;
 	other = palloc(sizeof(BcdAction));
 	*other = *action;

@@ -255,7 +255,8 @@ typedef struct BcdEndpoint
 								 * request may have; 0: any */
 	bool		once;			/* a repeated request would do the same again:
 								 * see adjust.c */
-	const char *const *lacks;	/* fields that it may not take, or NULL */
+	const char *const *lacks;	/* fields that it may not take, or NULL: a
+								 * record goes there if it needs none of them */
 } BcdEndpoint;
 
 /* How a facet is created, updated or removed */

@@ -114,6 +114,40 @@ subtest 'a feed may rule that out, or require it, and a field that the batch lac
 	$shop->push;
 };
 
+subtest 'a field that the batch lacks is left out if it is empty' => sub {
+	fresh();
+	$shop->sql(q(INSERT INTO kind SELECT g, 1 + g % 2, NULL, NULL, g, '' FROM generate_series(0, 29) AS g));
+	my $preview = $shop->value(q(SELECT method, path, body FROM bcdelta.preview('kind', 100) WHERE key = '7'));
+	my $run = $shop->push;
+	is($run->{failed}, 0, 'no row fails') or diag(explain($shop->errors));
+	is_deeply([ sort @{ creates() } ], [ "$MANY 1", "$MANY 29" ], 'together');
+	my ($sent) = grep { $_->{sku} eq 'S7' } map { @{ $_->{body} } } grep { $_->{path} =~ /variants$/ } $shop->writes;
+	ok(!exists $sent->{mpn}, 'without the field');
+	ok($preview->{body}{sku} && !exists $preview->{body}{mpn}, 'which a preview shows') or diag(explain($preview));
+	agrees('empty');
+	$shop->clear;
+	$shop->sql(q(SELECT bcdelta.mark_all('kind')));
+	is_deeply([ @{ $shop->push }{qw(updated unchanged)} ], [ 0, 30 ], 'the rows are as they were sent');
+	is($shop->verify->{conflicts}, 0, 'and as the store has them');
+	$shop->sql(q(UPDATE kind SET mpn = 'M' WHERE id = 3));
+	$shop->push;
+	$shop->sql(q(UPDATE kind SET mpn = '' WHERE id = 3));
+	$shop->push;
+	agrees('emptied');
+
+	fresh();
+	$store->fault({ match => { method => 'PUT', path => 'catalog/variants$' }, times => 1, do => { set => { mpn => 'inherited' } } });
+	$shop->sql(q(INSERT INTO kind SELECT g, 1, NULL, NULL, g, '' FROM generate_series(0, 4) AS g));
+	$shop->push;
+	$store->unfault;
+	$shop->hurry;
+	$shop->push;
+	is_deeply([ sort @{ creates() } ], [ sort "$MANY 1", ($ONE) x 4 ], 'a store whose variants have something there is told otherwise, one by one');
+	my ($put) = grep { $_->{method} eq 'PUT' && $_->{path} =~ m{/variants/\d+$} } $shop->writes;
+	is($put && $put->{body}{mpn}, '', 'and so is the first one');
+	agrees('inherited');
+};
+
 subtest 'a bad row among many fails alone, and one that the store knows already is linked' => sub {
 	foreach my $mode (qw(atomic prefix))
 	{
