@@ -148,7 +148,7 @@ static cJSON *
 flattened(const BcdResource *r, const Listed *listed)
 {
 	cJSON	   *flat = cJSON_CreateObject();
-	bool		whole = flat != NULL && add_member(flat, r, listed, r->open_if);
+	bool		whole = flat != NULL && add_member(flat, r, listed, r->open_if) && add_member(flat, r, listed, r->dated ? "date_modified" : NULL);
 	int			i;
 
 	for (i = 0; i < r->nfields && whole; i++)

@@ -176,6 +176,6 @@ bcd_policy_check(const BcdResource *resource, const char *policy)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("conflict policy \"newest\" is not possible for resource %s", resource->name),
-				 errdetail("The store does not tell when records of resource %s were changed.", resource->name),
+				 errdetail("Records of resource %s have no date_modified, which would tell when the store has changed them.", resource->name),
 				 errhint("Use \"source\", \"store\" or \"review\".")));
 }

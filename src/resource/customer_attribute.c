@@ -141,6 +141,7 @@ const BcdResource bcd_customer_attribute_value = {
 	.view = VALUES_OF,
 	.list = {&attribute_value_list},
 	.aliases = attribute_value_aliases,
+	.dated = true,
 	.upserts = true,
 	.gone_is_refused = true,
 };

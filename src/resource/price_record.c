@@ -70,4 +70,5 @@ const BcdResource bcd_price_record = {
 	BCD_FIELDS(price_record_fields),
 	BCD_FACETS(price_record_facets),
 	.view = {&price_record_list, "{identity_name}:in={identity,}&currency={currency}&include=bulk_pricing_tiers,sku"},
+	.dated = true,
 };

@@ -127,6 +127,8 @@ def put(call):
         kept = {name: was[name] for name in _OMITTED if name in was} if (
             settings["price_omitted"] == "keep") else {}
         store.price_records[key] = dict(kept, **found)
+        store.price_dates[key] = (store.price_dates.get(key, [store.stamp()])[0],
+                                  store.stamp())
         call.changed("price_record", list(key))
     if errors:
         if settings["price_errors"] == "one":
@@ -161,7 +163,7 @@ def delete(call):
             raise Refused(error(422, "%s has too many values" % name))
     for key in [key for key in call.store.price_records
                 if key[0] == list_id and _fits(call.store, key, values)]:
-        del call.store.price_records[key]
+        del call.store.price_records[key], call.store.price_dates[key]
         call.deleted("price_record", list(key))
     return nothing()
 
@@ -188,8 +190,8 @@ def list_all(call):
         shown = {"price_list_id": key[0], "variant_id": key[1],
                  "currency": key[2], "product_id": product,
                  "calculated_price": record["price"],
-                 "date_created": "2024-01-01T00:00:00Z",
-                 "date_modified": "2024-01-01T00:00:00Z"}
+                 "date_created": store.price_dates[key][0],
+                 "date_modified": store.price_dates[key][1]}
         shown.update({name: record.get(name) for name in _NAMES})
         if "sku" in include:
             shown["sku"] = sku

@@ -261,6 +261,7 @@ class Store:
         self.metafields = metafields.new_tables()
         self.welcomed = []          # addresses that got a mail of welcome
         self.price_records = {}     # (list, variant, currency) -> fields
+        self.price_dates = {}       # the same -> when created and changed
         self.price_list_assignments = {}    # (group, channel) -> (id, list)
         self.last_assignment = 0
         self.product_channels = set()   # (product, channel)

@@ -97,7 +97,7 @@ def update(store, key, clean):
 def _remove_prices(store, keys):
     """A variant goes with its records in price lists."""
     for record in [record for record in store.price_records if record[1] in keys]:
-        del store.price_records[record]
+        del store.price_records[record], store.price_dates[record]
 
 
 def remove(store, key):

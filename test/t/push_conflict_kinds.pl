@@ -95,7 +95,7 @@ subtest 'newest: an expression can say when a row was changed' => sub {
 	$shop->sql(q(SELECT bcdelta.alter_feed('item', options => '{}')));
 	my (undef, undef, $text) = $shop->node->psql('shop', q(CREATE TABLE maker (id int PRIMARY KEY, name text);
 		SELECT bcdelta.track('maker', 'shop', 'brand', '{"name": "name"}', on_conflict => 'newest')));
-	like($text, qr/conflict policy "newest" is not possible for resource brand.*does not tell when records of resource brand were changed/s, 'a resource without dates');
+	like($text, qr/conflict policy "newest" is not possible for resource brand.*Records of resource brand have no date_modified/s, 'a resource without dates');
 	(undef, undef, $text) = $shop->node->psql('shop', q(SELECT bcdelta.track('maker', 'shop', 'brand', '{"name": "name"}', options => '{"modified": "now()"}')));
 	like($text, qr/unknown option "modified" for resource brand/, 'nor the option');
 };
@@ -106,6 +106,8 @@ subtest 'newest: the same for other resources whose records have dates' => sub {
 		customer_group => [ q("name": "id || body"), 'name', 'customer_groups' ],
 		price_list => [ q("name": "id || body"), 'name', 'price_lists' ],
 		customer_attribute => [ q("name": "id || body", "type": "'string'"), 'name', 'attributes' ],
+		customer_attribute_value => [ q("customer_id": "bcdelta.ref('t_customer', replace(id, '_attribute_value', ''))", "attribute_id": "bcdelta.ref('t_customer_attribute', 'customer_attribute-new')", "value": "body"),
+			'attribute_value', 'attribute_values' ],
 		brand_metafield => [ q("resource_id": "bcdelta.ref('t_brand', 'b')", "namespace": "'n'", "key": "id", "value": "body", "permission_set": "'app_only'"), 'value', 'brand_metafields' ]);
 	$shop->sql(q(CREATE TABLE t_brand (id text PRIMARY KEY); SELECT bcdelta.track('t_brand', 'shop', 'brand', '{"name": "id"}'); INSERT INTO t_brand VALUES ('b')));
 	foreach my $resource (sort keys %feeds)

@@ -107,6 +107,21 @@ foreach my $policy (qw(source store review))
 	};
 }
 
+subtest 'newest: the later change of a price wins; what the source has not changed stays' => sub {
+	my ($old, $new, $only) = take(3);
+	rows($old, $new, $only);
+	$shop->sql(q(ALTER TABLE price ADD changed timestamptz; SELECT bcdelta.set_conflict('price', policy => 'newest'), bcdelta.alter_feed('price', options => '{"modified": "changed"}')));
+	$shop->sql("UPDATE price SET net = 20, changed = now() + CASE id WHEN $new THEN 1 ELSE -1 END * interval '1 day' WHERE id IN ($old, $new)");
+	$shop->sql("UPDATE price SET sale = 7, changed = now() + interval '1 day' WHERE id = $only");
+	edit_price($_, price => 15, retail_price => 19) foreach $old, $new, $only;
+	$shop->clear;
+	is_deeply([ @{ pushed() }{qw(updated failed conflicts)} ], [ 2, 0, 0 ], 'nobody is asked');
+	is(scalar(grep { /^GET .*records/ } @{ $shop->calls }), 1, 'and the records are read with one call');
+	is_deeply([ map { price($_) } $old, $new, $only ], [ [ 15, 8, 19, undef ], [ 20, 8, 19, undef ], [ 15, 7, 19, undef ] ], 'the newer price');
+	is_deeply($shop->list("SELECT concat_ws(' ', key, state, reason ~ 'the (source|store) is newer') FROM bcdelta.conflict WHERE feed = 'price' AND key::int IN ($old, $new, $only) ORDER BY key::int"), [ "$old store t", "$new source t" ], 'with the conflicts that say so');
+	policy('source');
+};
+
 subtest 'what the mapping does not have, and what it has no value for, stays in a record that is written as a whole' => sub {
 	my ($other, $null) = take(2);
 	rows($other, $null);
@@ -317,7 +332,7 @@ subtest 'stock of products at another location than the default one is told to h
 
 subtest 'what has no policy is refused, and says what can be done' => sub {
 	my $refused = sub { my ($sql, $like, $what) = @_; like(($shop->try($sql))[2], $like, $what); return; };
-	$refused->(q{SELECT bcdelta.set_conflict('price', policy => 'newest')}, qr/"newest" is not possible for resource price_record.*does not tell when.*HINT:  Use "source", "store" or "review"/s, 'newest');
+	$refused->(q{SELECT bcdelta.set_conflict('stock', policy => 'newest')}, qr/"newest" is not possible for resource inventory.*no date_modified.*HINT:  Use "source", "store" or "review"/s, 'newest, of records without dates');
 	$refused->(q{SELECT bcdelta.set_conflict('stock', 'location_id', 'store')}, qr/field "location_id" cannot have a policy.*identifies the record/s, 'what identifies a record');
 	$refused->(q{SELECT bcdelta.adjust('stock', '1', 'location_id', 'moved')}, qr/field "location_id" of feed "stock" cannot be adjusted.*It identifies the record/s, 'nor can that be adjusted');
 	$refused->(q{SELECT bcdelta.track('price', 'shop', 'channel_assignment', '{"product_id": "id", "channel_id": "1"}', feed => 'shown', on_conflict => 'review')}, qr/"review" is not supported for resource channel_assignment.*only the values that identify it/s, 'records that are nothing else');
