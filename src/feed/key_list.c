@@ -21,6 +21,7 @@
 
 #include "base/attempt.h"
 #include "base/db.h"
+#include "base/guc.h"
 #include "capture/key_text.h"
 #include "feed/feed.h"
 #include "feed/key.h"
@@ -142,7 +143,8 @@ bcd_keylist_create(BcdFeed *feed)
 
 /*
  * Unlike a mapping, a condition is used once and by a person, who may not know
- * what the functions in it do: it must not write.
+ * what the functions in it do: it must not write.  Nor may it hold the worker, and with it all
+ * stores of the database, for longer than a row does.
  */
 static void
 fill_where(void *arg)
@@ -151,7 +153,7 @@ fill_where(void *arg)
 	bool		before = XactReadOnly;
 
 	XactReadOnly = true;		/* an error ends the subtransaction, and this */
-	bcd_guard_run(filling->feed, NULL, BCD_TABLE_TURNS, fill, filling);
+	bcd_guard_run(filling->feed, NULL, 1, fill, filling);
 	XactReadOnly = before;
 }
 
@@ -169,6 +171,8 @@ bcd_keylist_where(BcdFeed *feed, const char *condition, ErrorData **error)
 	if (*error == NULL)
 		return list;
 	bcd_keylist_free(list);
+	if ((*error)->sqlerrcode == BCD_ERRCODE_OVERTIME)
+		(*error)->message = psprintf("it took longer than bcdelta.mapping_timeout, which is %d ms", bcd_mapping_timeout);
 	return NULL;
 }
 
