@@ -70,8 +70,11 @@ subtest 'the end of an offer is not a price of 0' => sub {
 	is_deeply([ map { $_->{sale_price} } map { @{ $_->{body} } } $shop->writes ], [undef], 'no sale price is sent');
 	is_deeply([ sort @{ $shop->discrepancies($shop->verify("'price'")->{run_id}) } ], [ 'price|4501|different|sale_price|8', 'price|4502|different|sale_price|8' ], 'a verify lists what the store still has')
 	  or diag(explain($shop->discrepancies));
-	$shop->sql('UPDATE price SET sale = net WHERE id IN (4501, 4502)');
+	$shop->sql(q(UPDATE price SET sale = net, tiers = '[{"quantity_min": 10, "type": "percent", "amount": 5}]' WHERE id IN (4501, 4502)));
 	$shop->push;
+	$shop->sql('UPDATE price SET tiers = CASE id WHEN 4501 THEN jsonb_build_array() END WHERE id IN (4501, 4502)');
+	$shop->push;
+	is_deeply([ map { $_->{bulk_pricing_tiers} } grep { $_->{currency} eq 'cad' } @{ $store->state('price_records') } ], [ [], [] ], 'tiers can be emptied');
 	agrees('offers that have ended');
 	$shop->sql(q(DELETE FROM price WHERE id IN (4501, 4502); DELETE FROM bcdelta.discrepancy; SELECT bcdelta.alter_feed('price', options => '{}')));
 	$shop->push;
