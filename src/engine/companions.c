@@ -136,8 +136,10 @@ gather(const BcdLane *lane, BcdLane *child)
 	int64		began = bcd_now_ms();
 	ListCell   *lc;
 	char	   *last = NULL;
+	List	   *keys = bcd_companions_ready(child->feed->name, child->gather_cursor, ROWS_AT_ONCE);
 
-	foreach(lc, bcd_companions_ready(child->feed->name, child->gather_cursor, ROWS_AT_ONCE))
+	bcd_rows_expect(child->feed, keys, false);
+	foreach(lc, keys)
 	{
 		if (last && bcd_now_ms() - began > MOST_MS)
 			break;
@@ -302,6 +304,28 @@ is_not_parent(const char *name, JsonbValue *value, void *resource)
 	return strcmp(name, r->parent) != 0 && !(field->flags & BCD_F_WRITE_ONLY);
 }
 
+/*
+ * Announces the rows of one feed, up to the next feed: rows are sorted by feed.
+ * They are read while it is assumed that the item has a record.
+ */
+static void
+expect_rows(const Joining *j, List *rows, int from)
+{
+	const char *feed = ((BcdCompanion *) list_nth(rows, from))->feed;
+	List	   *keys = NIL;
+	int			i;
+
+	for (i = from; i < list_length(rows); i++)
+	{
+		BcdCompanion *row = list_nth(rows, i);
+
+		if (strcmp(row->feed, feed) != 0)
+			break;
+		keys = lappend(keys, row->key);
+	}
+	bcd_rows_expect(bcd_run_lane(j->item->lane->run, feed)->feed, keys, false);
+}
+
 /* Lets a row join, if it can. */
 static void
 join_row(Joining *j, BcdCompanion *companion)
@@ -324,6 +348,23 @@ join_row(Joining *j, BcdCompanion *companion)
 	bcd_side_of(&j->side, j->records, j->elements);
 	j->rows = lappend(j->rows, companion);
 	j->notes = lappend(j->notes, note_of(j, child->feed->resource, fields));
+}
+
+static void
+join_rows(Joining *j, List *rows)
+{
+	const char *feed = NULL;
+	int			i;
+
+	for (i = 0; i < list_length(rows); i++)
+	{
+		BcdCompanion *row = list_nth(rows, i);
+
+		if (feed == NULL || strcmp(row->feed, feed) != 0)
+			expect_rows(j, rows, i);
+		feed = row->feed;
+		join_row(j, row);
+	}
 }
 
 /* Records the notes of the rows that join, which are sorted by feed. */
@@ -380,7 +421,6 @@ bcd_companions_join(BcdItem *item)
 	Joining		j = {facet_of_rows(feed->resource)};
 	MemoryContext scratch;
 	MemoryContext old;
-	ListCell   *lc;
 	Datum		feeds;
 	List	   *rows;
 	int			n;
@@ -398,12 +438,12 @@ bcd_companions_join(BcdItem *item)
 	bcd_ref_assume(feed->name, item->key, PLACEHOLDER);
 	PG_TRY();
 	{
-		foreach(lc, rows)
-			join_row(&j, lfirst(lc));
+		join_rows(&j, rows);
 	}
 	PG_FINALLY();
 	{
 		bcd_ref_assume(NULL, NULL, 0);
+		bcd_rows_expect(item->lane->feed, NIL, false);
 	}
 	PG_END_TRY();
 	if (j.rows != NIL)

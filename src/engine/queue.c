@@ -162,16 +162,53 @@ bcd_queue_links(BcdLane *lane, bool sample, int64 limit, MemoryContext cxt)
 	return items;
 }
 
-/* Fills in an item's link, if it has one. */
+/* Returns the keys of items, in their order. */
+List *
+bcd_item_keys(List *items)
+{
+	List	   *keys = NIL;
+	ListCell   *lc;
+
+	foreach(lc, items)
+		keys = lappend(keys, ((BcdItem *) lfirst(lc))->key);
+	return keys;
+}
+
+/* The item of a key among some, or NULL */
+static BcdItem *
+item_of(List *items, const char *key)
+{
+	ListCell   *lc;
+
+	foreach(lc, items)
+		if (strcmp(((BcdItem *) lfirst(lc))->key, key) == 0)
+		return lfirst(lc);
+	return NULL;
+}
+
+/* Fills in the links of some of a lane's items, which are few, if they have any. */
+void
+bcd_queue_links_of(BcdLane *lane, List *items)
+{
+	uint64		n = bcd_links_of(lane->feed->name, bcd_item_keys(items));
+	uint64		i;
+
+	for (i = 0; i < n; i++)
+	{
+		BcdItem    *item = item_of(items, bcd_links_key(i));
+		MemoryContext old = MemoryContextSwitchTo(item->cxt);
+		BcdLinkRow	link;
+
+		bcd_links_read(i, &link);
+		set_link(item, &link);
+		MemoryContextSwitchTo(old);
+	}
+}
+
 void
 bcd_queue_link_of(BcdLane *lane, BcdItem *item)
 {
-	MemoryContext old = MemoryContextSwitchTo(item->cxt);
-	BcdLinkRow	link;
-
-	if (bcd_link_read(lane->feed->name, item->key, &link))
-		set_link(item, &link);
-	MemoryContextSwitchTo(old);
+	bcd_queue_links_of(lane, list_make1(item));
 }
 
 /*

@@ -11,6 +11,8 @@ extern List *bcd_queue_select(BcdLane *lane, int64 limit, MemoryContext cxt);
 extern void bcd_queue_take(List *items);
 extern void bcd_queue_claimed(BcdLane *lane, const char *last_key);
 extern List *bcd_queue_links(BcdLane *lane, bool sample, int64 limit, MemoryContext cxt);
+extern List *bcd_item_keys(List *items);
+extern void bcd_queue_links_of(BcdLane *lane, List *items);
 extern void bcd_queue_link_of(BcdLane *lane, BcdItem *item);
 extern void bcd_queue_recover(const BcdRun *run);
 extern void bcd_queue_release(BcdRun *run);

@@ -99,45 +99,73 @@ bcd_items_in_doubt_next(BcdLane *lane)
 	lane->again = true;
 }
 
+/* Creates items for the next keys, at most as many as are read together. */
+static List *
+next_items(BcdLane *lane, int most)
+{
+	List	   *items = NIL;
+	char	   *key;
+
+	while (list_length(items) < Min(most, BCD_ROWS_TOGETHER) && (key = bcd_keylist_next(lane->keys)) != NULL)
+		items = lappend(items, bcd_item_create(lane, key));
+	return items;
+}
+
+/* Puts back items that have not been decided on. */
+static void
+put_back(BcdLane *lane, List *items)
+{
+	ListCell   *lc;
+
+	bcd_keylist_return(lane->keys, list_length(items));
+	foreach(lc, items)
+	{
+		BcdItem    *item = lfirst(lc);
+
+		dlist_delete(&item->node);
+		bcd_item_free(lane, item);
+	}
+}
+
 /*
  * Returns items for the next source rows, with their links; decide() makes a
- * decision for each.  Called in a claim: see BcdRunKind.
+ * decision for each, for which it reads the row; or, if filter_only, finds out
+ * whether it is there.  Called in a claim: see BcdRunKind.
  */
 List *
-bcd_items_of_source(BcdRun *run, BcdLane *lane, MemoryContext cxt,
+bcd_items_of_source(BcdRun *run, BcdLane *lane, MemoryContext cxt, bool filter_only,
 					void (*decide) (BcdLane *lane, BcdItem *item))
 {
 	List	   *items = NIL;
+	List	   *next = NIL;
 	int64		began = bcd_now_ms();
-	int			n;
+	MemoryContext old;
 
 	if (lane->keys == NULL)
 	{
-		MemoryContext old = MemoryContextSwitchTo(lane->cxt);
-
+		old = MemoryContextSwitchTo(lane->cxt);
 		lane->keys = list_keys(run, lane);
 		MemoryContextSwitchTo(old);
 		if (lane->keys == NULL)
 			return NIL;
 		run->progress.total += bcd_keylist_count(lane->keys);
 	}
-	for (n = 0; n < lane->claim_rows; n++)
+	while (list_length(items) < lane->claim_rows && (items == NIL || bcd_now_ms() - began <= BCD_CLAIM_MAX_MS))
 	{
-		char	   *key;
-		MemoryContext old;
-		BcdItem    *item;
-
-		if (n > 0 && bcd_now_ms() - began > BCD_CLAIM_MAX_MS)
-			break;
-		key = bcd_keylist_next(lane->keys);
-		if (key == NULL)
-			break;
-		item = bcd_item_create(lane, key);
+		if (next == NIL)
+		{
+			next = next_items(lane, lane->claim_rows - list_length(items));
+			if (next == NIL)
+				break;
+			bcd_queue_links_of(lane, next);
+			bcd_rows_expect(lane->feed, bcd_item_keys(next), filter_only);
+		}
 		old = MemoryContextSwitchTo(cxt);
-		items = lappend(items, item);
+		items = lappend(items, linitial(next));
 		MemoryContextSwitchTo(old);
-		bcd_queue_link_of(lane, item);
-		decide(lane, item);
+		next = list_delete_first(next);
+		decide(lane, llast(items));
 	}
+	put_back(lane, next);
 	return items;
 }

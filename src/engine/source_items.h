@@ -7,7 +7,7 @@
 
 #include "engine/engine.h"
 
-extern List *bcd_items_of_source(BcdRun *run, BcdLane *lane, MemoryContext cxt,
+extern List *bcd_items_of_source(BcdRun *run, BcdLane *lane, MemoryContext cxt, bool filter_only,
 								 void (*decide) (BcdLane *lane, BcdItem *item));
 
 extern void bcd_items_in_doubt_next(BcdLane *lane);

@@ -231,10 +231,10 @@ bcd_feed_check_current(const BcdFeed *feed)
 void
 bcd_feed_free(BcdFeed *feed)
 {
-	/* those that were never made are NULL, which it accepts */
-	SPI_freeplan(feed->row_plan);
-	SPI_freeplan(feed->filter_plan);
-	SPI_freeplan(feed->exists_plan);
+	int			i;
+
+	for (i = 0; i < BCD_NPLANS; i++)
+		SPI_freeplan(feed->plans[i]);	/* accepts NULL */
 	MemoryContextDelete(feed->cxt);
 }
 

@@ -59,6 +59,17 @@ typedef struct BcdLists
 	uint32		wanted;
 } BcdLists;
 
+/* Queries over the source of a feed */
+typedef enum BcdPlan
+{
+	BCD_PLAN_ROW,				/* a row through the mapping, by its key */
+	BCD_PLAN_ROWS,				/* several */
+	BCD_PLAN_FILTER,			/* whether a row satisfies the filter */
+	BCD_PLAN_FILTERS,			/* several */
+	BCD_PLAN_EXISTS,			/* whether there is such a row */
+	BCD_NPLANS
+} BcdPlan;
+
 /*
  * A feed as the worker uses it.  Everything hangs below cxt; the plan is
  * SPI's and is freed with bcd_feed_free().
@@ -111,9 +122,7 @@ typedef struct BcdFeed
 	char	   *server_store;	/* that its server leads to, or NULL */
 	BcdLists   *lists;			/* of the run that it is read for, or of an
 								 * estimate, or NULL */
-	SPIPlanPtr	row_plan;
-	SPIPlanPtr	filter_plan;
-	SPIPlanPtr	exists_plan;
+	SPIPlanPtr	plans[BCD_NPLANS];	/* that have been made, else NULL */
 } BcdFeed;
 
 typedef enum BcdRowState
@@ -159,14 +168,20 @@ extern bool bcd_feed_maps(const BcdFeed *feed, const char *field);
 /* the fields by which a record is found: identity_feed.c */
 extern BcdFeed *bcd_feed_identity(const BcdFeed *feed);
 
-/* one row: row.c */
+/* the mapping as a query: row.c */
 extern void bcd_check_encoding(void);
-extern bool bcd_feed_try_lock(const BcdFeed *feed);
-extern void bcd_feed_lock(const BcdFeed *feed);
 extern void bcd_feed_prepare(BcdFeed *feed);
 extern void bcd_feed_check_rights(BcdFeed *feed);
 extern char *bcd_feed_select(const BcdFeed *feed, const char *condition);
+
+/* Most rows that are read by one query */
+#define BCD_ROWS_TOGETHER	32
+
+/* reading rows: row_read.c */
+extern bool bcd_feed_try_lock(const BcdFeed *feed);
+extern void bcd_feed_lock(const BcdFeed *feed);
 extern int64 bcd_feed_count(BcdFeed *feed);
+extern void bcd_rows_expect(BcdFeed *feed, List *keys, bool filter_only);
 extern void bcd_feed_try_row(BcdFeed *feed, const char *key, BcdRow *row);
 extern void bcd_feed_look_at_row(BcdFeed *feed, const char *key, BcdRow *row);
 extern void bcd_feed_look_at_identity(BcdFeed *feed, const char *key, BcdRow *row);

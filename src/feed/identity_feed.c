@@ -28,9 +28,7 @@ bcd_feed_identity(const BcdFeed *feed)
 
 	*identity = *feed;
 	identity->cxt = cxt;
-	identity->row_plan = NULL;
-	identity->filter_plan = NULL;
-	identity->exists_plan = NULL;
+	memset(identity->plans, 0, sizeof(identity->plans));
 	identity->fields = MemoryContextAlloc(cxt, sizeof(BcdFeedField) * Max(feed->nfields, 1));
 	identity->nfields = 0;
 	for (i = 0; i < feed->nfields; i++)

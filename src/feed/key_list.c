@@ -240,6 +240,20 @@ bcd_keylist_next(BcdKeyList *list)
 	return key;
 }
 
+/* Takes back the last n keys, which will be the next ones. */
+void
+bcd_keylist_return(BcdKeyList *list, int n)
+{
+	MemoryContext old = MemoryContextSwitchTo(list->cxt);
+
+	for (; n > 0; n--)
+	{
+		list->current = lcons(llast(list->taken), list->current);
+		list->taken = list_delete_last(list->taken);
+	}
+	MemoryContextSwitchTo(old);
+}
+
 /* The work on the keys read so far has been committed. */
 void
 bcd_keylist_keep(BcdKeyList *list)

@@ -16,6 +16,7 @@ extern BcdKeyList *bcd_keylist_create(BcdFeed *feed);
 extern BcdKeyList *bcd_keylist_where(BcdFeed *feed, const char *condition, ErrorData **error);
 extern BcdKeyList *bcd_keylist_of(ArrayType *keys);
 extern char *bcd_keylist_next(BcdKeyList *list);
+extern void bcd_keylist_return(BcdKeyList *list, int n);
 extern void bcd_keylist_keep(BcdKeyList *list);
 extern void bcd_keylist_undo(BcdKeyList *list);
 extern void bcd_keylist_put_back(BcdKeyList *list, const char *key);

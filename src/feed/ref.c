@@ -28,6 +28,7 @@
 #include "capture/key_text.h"
 #include "feed/feed.h"
 #include "feed/key.h"
+#include "feed/mapping_guard.h"
 #include "feed/ref.h"
 #include "tables/feed.h"
 #include "tables/link.h"
@@ -137,7 +138,20 @@ static struct
 	CommandId	command;
 	int			in_use;			/* calls in progress: one may run code that
 								 * calls again */
+	struct BcdFoundLink *found; /* links that the worker has found, by the
+								 * hash of the key; */
+	char	   *found_for;		/* for this store */
 }			targets;
+
+/* Many rows refer to the same ones: what is found is kept as long as the feeds. */
+#define MOST_FOUND	1024
+
+typedef struct BcdFoundLink
+{
+	const BcdTarget *target;	/* NULL: none */
+	char	   *key;
+	int64		store_id;
+} BcdFoundLink;
 
 static void
 look_up(void *feed)
@@ -173,6 +187,7 @@ target_named(const char *name)
 	if (targets.transaction != transaction || (targets.command != command && targets.in_use == 0))
 	{
 		targets.list = NIL;
+		targets.found = NULL;
 		MemoryContextReset(targets.cxt);
 		targets.transaction = transaction;
 		targets.command = command;
@@ -365,6 +380,38 @@ linked_id(const char *feed, const char *key)
 }
 
 /*
+ * The same in the worker, whose transactions change links only by commands of
+ * their own; each makes it forget what it has found.
+ */
+static int64
+found_id(const BcdTarget *target, const char *key)
+{
+	const char *store = reference.store ? reference.store : "";
+	BcdFoundLink *found;
+	int64		store_id;
+
+	if (!bcd_guard_in_worker())
+		return linked_id(target->name, key);
+	if (targets.found == NULL || strcmp(targets.found_for, store) != 0)
+	{
+		targets.found = MemoryContextAllocZero(targets.cxt, sizeof(BcdFoundLink) * MOST_FOUND);
+		targets.found_for = MemoryContextStrdup(targets.cxt, store);
+	}
+	found = &targets.found[DatumGetUInt32(hash_any((const unsigned char *) key, strlen(key))) % MOST_FOUND];
+	if (found->target == target && strcmp(found->key, key) == 0)
+		return found->store_id;
+	store_id = linked_id(target->name, key);
+	if (store_id == 0)
+		return 0;
+	if (found->target)
+		pfree(found->key);
+	found->key = MemoryContextStrdup(targets.cxt, key);
+	found->target = target;
+	found->store_id = store_id;
+	return store_id;
+}
+
+/*
  * Raises an error for a row of another store, which a row would wait for
  * forever.
  */
@@ -417,7 +464,7 @@ bcdelta_ref(PG_FUNCTION_ARGS)
 	bcd_key_check_length(feed, key);
 	if (standing_in)
 		PG_RETURN_INT64(bcd_ref_stand_in_of(feed, key));
-	store_id = linked_id(feed, key);
+	store_id = found_id(target, key);
 	if (store_id != 0)
 		PG_RETURN_INT64(store_id);
 	if (assumed.feed && strcmp(assumed.feed, feed) == 0 && strcmp(assumed.key, key) == 0)

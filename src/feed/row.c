@@ -1,37 +1,23 @@
 /*
  * row.c
- *		Reading one source row through its feed's mapping.
- *
- * The mapping's expressions are a user's SQL. They run as the feed's owner in
- * a security-restricted operation, in a separate read-only subtransaction,
- * through mapping_guard.c: any error in a row is that row's result.
+ *		A feed's mapping as a query, and the payloads of the rows it returns.
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
-#include "miscadmin.h"
-#include "nodes/execnodes.h"
-#include "storage/lmgr.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
-#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 #include "base/bcdelta.h"
 #include "base/compat.h"
 #include "base/db.h"
 #include "feed/feed.h"
 #include "feed/key.h"
-#include "feed/mapping_guard.h"
-#include "feed/named.h"
-#include "feed/ref.h"
 #include "feed/row.h"
 #include "feed/typed_value.h"
 #include "payload/made_key.h"
@@ -75,16 +61,16 @@ bcd_feed_select(const BcdFeed *feed, const char *condition)
  * for many rows.  Of a partitioned table, a plan for one key may need a single
  * partition.
  */
-SPIPlanPtr
-bcd_row_plan(const BcdFeed *feed, const char *sql)
+static SPIPlanPtr
+row_plan(const BcdFeed *feed, const char *sql, bool many)
 {
-	int			options = get_rel_relkind(feed->source) == RELKIND_RELATION ? CURSOR_OPT_GENERIC_PLAN : 0;
+	int			options = many || get_rel_relkind(feed->source) == RELKIND_RELATION ? CURSOR_OPT_GENERIC_PLAN : 0;
 	Oid		   *types = palloc(sizeof(Oid) * feed->nkeys);
 	SPIPlanPtr	plan;
 	int			i;
 
 	for (i = 0; i < feed->nkeys; i++)
-		types[i] = feed->keys[i].type;
+		types[i] = many ? get_array_type(feed->keys[i].type) : feed->keys[i].type;
 	plan = SPI_prepare_cursor(sql, feed->nkeys, types, options);
 	if (plan == NULL || SPI_keepplan(plan) != 0)
 		elog(ERROR, "could not prepare a query of feed \"%s\": %s", feed->name,
@@ -92,12 +78,15 @@ bcd_row_plan(const BcdFeed *feed, const char *sql)
 	return plan;
 }
 
-/*
- * Plans the query that reads one row by its key; as the feed's owner, inside
- * bcd_become().  An error is a fault of the mapping.
- */
-void
-bcd_feed_prepare(BcdFeed *feed)
+SPIPlanPtr
+bcd_row_plan(const BcdFeed *feed, const char *sql)
+{
+	return row_plan(feed, sql, false);
+}
+
+/* Returns the query for the payload's values of the row that meets a condition. */
+static char *
+values_sql(const BcdFeed *feed, const char *condition)
 {
 	StringInfoData sql;
 	int			i;
@@ -105,12 +94,96 @@ bcd_feed_prepare(BcdFeed *feed)
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT ");
 	for (i = 0; i < feed->nfields; i++)
-		appendStringInfo(&sql, "%spg_catalog.to_jsonb(f%d)", i ? ", " : "", i + 1);
+		appendStringInfo(&sql, "%spg_catalog.to_jsonb(f%d) AS f%d", i ? ", " : "", i + 1, i + 1);
 	if (feed->options.modified)
 		appendStringInfo(&sql, "%smodified", i ? ", " : "");
-	appendStringInfo(&sql, " FROM (%s) AS mapped",
-					 bcd_feed_select(feed, bcd_key_condition(feed)));
-	feed->row_plan = bcd_row_plan(feed, sql.data);
+	appendStringInfo(&sql, " FROM (%s) AS mapped", bcd_feed_select(feed, condition));
+	return sql.data;
+}
+
+/* Returns the query that finds the row that meets a condition if it satisfies the filter. */
+static char *
+filter_query(const BcdFeed *feed, const char *condition)
+{
+	return psprintf("SELECT FROM %s WHERE %s%s", bcd_feed_from(feed), condition, filter_sql(feed));
+}
+
+/* Can rows of the source be read together? */
+bool
+bcd_rows_together(const BcdFeed *feed)
+{
+	int			i;
+
+	for (i = 0; i < feed->nkeys; i++)
+		if (!OidIsValid(get_array_type(feed->keys[i].type)))
+			return false;
+	return get_rel_relkind(feed->source) == RELKIND_RELATION;
+}
+
+/*
+ * Plans the query that reads rows by arrays of the columns of their keys. There
+ * is a row for each key, in the order of the arrays: the columns of the mapping,
+ * whether the row was found, and the key's place in the arrays.
+ *
+ * LATERAL and OFFSET let nothing be computed for a row before it is fetched.  No
+ * expression that is valid for a single row can mean one of our columns, whose
+ * names nobody else uses.
+ */
+static SPIPlanPtr
+plan_for_many(const BcdFeed *feed, bool filter_only)
+{
+	StringInfoData arrays;
+	StringInfoData names;
+	StringInfoData condition;
+	int			i;
+
+	initStringInfo(&arrays);
+	initStringInfo(&names);
+	initStringInfo(&condition);
+	for (i = 0; i < feed->nkeys; i++)
+	{
+		appendStringInfo(&arrays, "%spg_catalog.unnest($%d)", i ? ", " : "", i + 1);
+		appendStringInfo(&names, "\"bcdelta key %d\", ", i + 1);
+		appendStringInfo(&condition, "%s%s %s \"bcdelta key %d\"", i ? " AND " : "",
+						 quote_identifier(NameStr(feed->keys[i].name)), feed->keys[i].equals, i + 1);
+	}
+	return row_plan(feed,
+					psprintf("SELECT found.*, \"bcdelta place\""
+							 " FROM ROWS FROM (%s) WITH ORDINALITY AS keys (%s\"bcdelta place\")"
+							 " LEFT JOIN LATERAL (SELECT one.*, true FROM (%s) AS one OFFSET 0) AS found ON true",
+							 arrays.data, names.data,
+							 filter_only ? filter_query(feed, condition.data) : values_sql(feed, condition.data)),
+					true);
+}
+
+/*
+ * Returns a plan that reads rows; as the feed's owner. An error is a fault of
+ * the mapping.
+ */
+SPIPlanPtr
+bcd_row_plan_for(BcdFeed *feed, BcdPlan plan)
+{
+	bool		filter_only = plan == BCD_PLAN_FILTER || plan == BCD_PLAN_FILTERS;
+
+	if (feed->plans[plan] == NULL && (plan == BCD_PLAN_ROWS || plan == BCD_PLAN_FILTERS))
+		feed->plans[plan] = plan_for_many(feed, filter_only);
+	else if (feed->plans[plan] == NULL)
+	{
+		char	   *condition = bcd_key_condition(feed);
+
+		feed->plans[plan] = bcd_row_plan(feed, filter_only ? filter_query(feed, condition) : values_sql(feed, condition));
+	}
+	return feed->plans[plan];
+}
+
+/*
+ * Plans the query that reads one row by its key; as the feed's owner, inside
+ * bcd_become().
+ */
+void
+bcd_feed_prepare(BcdFeed *feed)
+{
+	(void) bcd_row_plan_for(feed, BCD_PLAN_ROW);
 }
 
 /*
@@ -126,7 +199,7 @@ bcd_feed_check_rights(BcdFeed *feed)
 
 	memset(nulls, 'n', feed->nkeys);
 	nulls[feed->nkeys] = '\0';
-	if (SPI_execute_plan(feed->row_plan, values, nulls, true, 1) != SPI_OK_SELECT)
+	if (SPI_execute_plan(bcd_row_plan_for(feed, BCD_PLAN_ROW), values, nulls, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read feed \"%s\"", feed->name);
 	SPI_freetuptable(SPI_tuptable);
 }
@@ -146,22 +219,18 @@ bcd_check_encoding(void)
 }
 
 /*
- * Builds the payload from the result of the row plan.  Returns NULL, or a
+ * Builds the payload from the values of the mapping.  Returns NULL, or a
  * message that says which value the API does not accept.
  *
  * SQL nulls are left out, JSON nulls are kept.
  */
 static char *
-build_payload(BcdFeed *feed, Jsonb **payload)
+build_payload(BcdFeed *feed, const Datum *values, const bool *nulls, Jsonb **payload)
 {
 	JsonbParseState *state = NULL;
-	Datum	   *values = palloc(sizeof(Datum) * (feed->nfields + 1));
-	bool	   *nulls = palloc(sizeof(bool) * (feed->nfields + 1));
 	int			i;
 
 	bcd_check_encoding();
-	/* one column more is for option "modified" */
-	bcd_columns(0, values, nulls);
 	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	for (i = 0; i < feed->nfields; i++)
 	{
@@ -188,19 +257,25 @@ build_payload(BcdFeed *feed, Jsonb **payload)
 }
 
 /*
- * Sets the payload of a row that was found, in the current context, without
- * any other memory.
+ * Sets the payload of a row that was found: the last result begins with the
+ * columns of the mapping. In the current context, without any other memory.
  */
-static void
-set_payload(BcdFeed *feed, BcdRow *row)
+void
+bcd_row_set_payload(BcdFeed *feed, BcdRow *row)
 {
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta row",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
+	int			ncolumns = SPI_tuptable->tupdesc->natts;
+	Datum	   *values = palloc(sizeof(Datum) * ncolumns);
+	bool	   *nulls = palloc(sizeof(bool) * ncolumns);
 	Jsonb	   *payload = NULL;
-	char	   *message = build_payload(feed, &payload);
+	char	   *message;
 
-	row->modified = feed->options.modified ? bcd_column_time(0, feed->nfields + 1) : DT_NOBEGIN;
+	bcd_columns(0, values, nulls);
+	row->modified = feed->options.modified && !nulls[feed->nfields] ?
+		DatumGetTimestampTz(values[feed->nfields]) : DT_NOBEGIN;
+	message = build_payload(feed, values, nulls, &payload);
 	if (message == NULL)
 		message = bcd_typed_flaw(feed, payload);
 	MemoryContextSwitchTo(old);
@@ -213,215 +288,4 @@ set_payload(BcdFeed *feed, BcdRow *row)
 	}
 	row->state = BCD_ROW_FOUND;
 	row->payload = bcd_payload_keep(payload, scratch);
-}
-
-typedef struct Reading
-{
-	BcdFeed    *feed;
-	const char *key;
-	bool		filter_only;	/* the mapping is not evaluated */
-} Reading;
-
-/* Plans the query that finds a row by its key if it satisfies the filter. */
-static void
-prepare_filter(BcdFeed *feed)
-{
-	feed->filter_plan = bcd_row_plan(feed, psprintf("SELECT FROM %s WHERE %s%s", bcd_feed_from(feed),
-													bcd_key_condition(feed), filter_sql(feed)));
-}
-
-/* The feed's code, behind the guard */
-static void
-run_mapping(void *arg)
-{
-	Reading    *r = arg;
-	BcdFeed    *feed = r->feed;
-	Datum	   *values;
-	int			rc;
-
-	XactReadOnly = true;
-	values = bcd_key_parse(feed, r->key);
-	if (r->filter_only && feed->filter_plan == NULL)
-		prepare_filter(feed);
-	else if (!r->filter_only && feed->row_plan == NULL)
-		bcd_feed_prepare(feed);
-	/* planning may have evaluated a reference */
-	bcd_ref_forget();
-	bcd_named_forget();
-	rc = SPI_execute_plan(r->filter_only ? feed->filter_plan : feed->row_plan, values, NULL, true, 1);
-	if (rc != SPI_OK_SELECT)
-		elog(ERROR, "could not read feed \"%s\": %s", feed->name, SPI_result_code_string(rc));
-}
-
-/* Reads the row of one key.  Called in the subtransaction. */
-static void
-read_row(BcdFeed *feed, const char *key, bool filter_only, BcdRow *row, MemoryContext result_cxt)
-{
-	Reading		r = {feed, key, filter_only};
-	MemoryContext old;
-
-	bcd_guard_run(feed, key, 1, run_mapping, &r);
-	old = MemoryContextSwitchTo(result_cxt);
-
-	/*
-	 * with a filter, a reference in a function may have been null: the row
-	 * may exist
-	 */
-	if (SPI_processed == 0 && feed->filter == NULL)
-		row->state = BCD_ROW_MISSING;
-	else if (bcd_named_blames(row))
-		Assert(row->message);
-	else if (bcd_ref_missing(&row->waits_feed, &row->waits_key))
-		row->state = BCD_ROW_DEFERRED;
-	else if (SPI_processed == 0)
-		row->state = BCD_ROW_MISSING;
-	else if (filter_only)
-		row->state = BCD_ROW_FOUND;
-	else
-		set_payload(feed, row);
-	MemoryContextSwitchTo(old);
-	SPI_freetuptable(SPI_tuptable);
-}
-
-/*
- * Temporary errors, after which a row can be tried again: a session has locked
- * a table that it reads, or cancelled the statement; the disk is full. All
- * other errors belong to the row, whose code has raised them.
- */
-bool
-bcd_row_error_passes(int sqlerrcode)
-{
-	return sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
-		sqlerrcode == ERRCODE_DISK_FULL ||
-		sqlerrcode == ERRCODE_TOO_MANY_CONNECTIONS ||
-		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
-		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK;
-}
-
-/*
- * The subtransaction is always rolled back, so no effects of an expression
- * remain when the next row is read, neither an open cursor nor a lock.
- */
-static void
-try_row(BcdFeed *feed, const char *key, bool filter_only, BcdRow *row)
-{
-	MemoryContext cxt = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-
-	memset(row, 0, sizeof(*row));
-	bcd_ref_begin(cxt, feed->server_store);
-	bcd_named_begin(feed, cxt);
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(CurTransactionContext);
-	PG_TRY();
-	{
-		read_row(feed, key, filter_only, row, cxt);
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(cxt);
-		error = CopyErrorData();
-		FlushErrorState();
-		row->state = bcd_row_error_passes(error->sqlerrcode) ? BCD_ROW_HELD_UP : BCD_ROW_INVALID;
-		row->message = error->detail ? psprintf("%s (%s)", error->message, error->detail) :
-			error->message;
-		row->error = error;
-		/* the code may have failed because it got a null instead of an id */
-		if (row->state == BCD_ROW_INVALID)
-			(void) bcd_named_blames(row);
-	}
-	PG_END_TRY();
-	RollbackAndReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(cxt);
-	CurrentResourceOwner = owner;
-	bcd_ref_end();
-	bcd_named_end();
-}
-
-/* Reads one source row; see BcdRow.  SPI is connected, a snapshot is active. */
-void
-bcd_feed_try_row(BcdFeed *feed, const char *key, BcdRow *row)
-{
-	try_row(feed, key, false, row);
-}
-
-/*
- * Finds out in the same way whether the row of a key satisfies the filter,
- * which there is.  The mapping is not evaluated, and there is no payload.
- */
-void
-bcd_row_try_filter(BcdFeed *feed, const char *key, BcdRow *row)
-{
-	try_row(feed, key, true, row);
-}
-
-char *
-bcd_row_locked_words(const BcdFeed *feed)
-{
-	return psprintf("table %s is locked by another session", bcd_feed_from(feed));
-}
-
-/* The same outside a claim, when the source may be locked. */
-void
-bcd_feed_look_at_row(BcdFeed *feed, const char *key, BcdRow *row)
-{
-	if (bcd_feed_try_lock(feed))
-		bcd_feed_try_row(feed, key, row);
-	else
-	{
-		memset(row, 0, sizeof(*row));
-		row->state = BCD_ROW_HELD_UP;
-		row->message = bcd_row_locked_words(feed);
-	}
-}
-
-/*
- * The same for callers that cannot skip a row: raises the error that holds it
- * up.
- */
-void
-bcd_feed_row(BcdFeed *feed, const char *key, BcdRow *row)
-{
-	bcd_feed_try_row(feed, key, row);
-	if (row->state == BCD_ROW_HELD_UP)
-		ReThrowError(row->error);
-	bcd_named_check_row(feed, row);
-}
-
-/*
- * Raises an error if a session has locked the source against reading.  The
- * worker does not wait, since it has other work, and tries again later.
- */
-bool
-bcd_feed_try_lock(const BcdFeed *feed)
-{
-	return ConditionalLockRelationOid(feed->source, AccessShareLock);
-}
-
-void
-bcd_feed_lock(const BcdFeed *feed)
-{
-	if (!bcd_feed_try_lock(feed))
-		ereport(ERROR,
-				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-				 errmsg("%s", bcd_row_locked_words(feed))));
-}
-
-static void
-count_rows(void *arg)
-{
-	char	   *sql = psprintf("SELECT pg_catalog.count(*) FROM %s", bcd_feed_from(arg));
-
-	if (SPI_execute(sql, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not execute \"%s\"", sql);
-}
-
-/* Returns how many rows the source has. */
-int64
-bcd_feed_count(BcdFeed *feed)
-{
-	bcd_guard_run(feed, NULL, BCD_TABLE_TURNS, count_rows, feed);
-	return bcd_column_int64(0, 1, NULL);
 }

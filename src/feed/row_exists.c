@@ -31,10 +31,10 @@ find_row(void *arg)
 	BcdFeed    *feed = e->feed;
 	Datum	   *values = bcd_key_parse(feed, e->key);
 
-	if (feed->exists_plan == NULL)
-		feed->exists_plan = bcd_row_plan(feed, psprintf("SELECT FROM %s WHERE %s", bcd_feed_from(feed),
-														bcd_key_condition(feed)));
-	e->found = SPI_execute_plan(feed->exists_plan, values, NULL, true, 1) == SPI_OK_SELECT &&
+	if (feed->plans[BCD_PLAN_EXISTS] == NULL)
+		feed->plans[BCD_PLAN_EXISTS] = bcd_row_plan(feed, psprintf("SELECT FROM %s WHERE %s", bcd_feed_from(feed),
+																   bcd_key_condition(feed)));
+	e->found = SPI_execute_plan(feed->plans[BCD_PLAN_EXISTS], values, NULL, true, 1) == SPI_OK_SELECT &&
 		SPI_processed > 0;
 }
 
@@ -63,7 +63,8 @@ is_in_source(BcdFeed *feed, const char *key, ErrorData **held_up)
 }
 
 /*
- * With a filter, one query usually answers both questions.  If an error in it
+ * With a filter, one query usually answers both questions, and for rows that
+ * are expected, it may answer them for several rows.  If an error in it
  * prevents that, the row counts as existing if it is there; if the error is
  * temporary, *held_up is set to it.
  */
@@ -73,7 +74,7 @@ exists(BcdFeed *feed, const char *key, ErrorData **held_up)
 	BcdRow		row = {BCD_ROW_FOUND};
 
 	*held_up = NULL;
-	if (feed->filter)
+	if (feed->filter || bcd_row_is_expected(feed, key, true))
 	{
 		bcd_row_try_filter(feed, key, &row);
 		if (row.state == BCD_ROW_FOUND || row.state == BCD_ROW_MISSING)

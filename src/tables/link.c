@@ -168,44 +168,21 @@ bcd_link_text(const char *server, const BcdResource *resource, const char *store
 	return bcd_select(&select_text, args, NULL) > 0 ? bcd_column_text(0, 1) : NULL;
 }
 
-static BcdStatement select_link = {
-	"SELECT store_id, payload, remembered, aside, address, doubt, sent FROM bcdelta.link WHERE feed = $1 AND key = $2",
-	2, {TEXTOID, TEXTOID}
-};
-
-/*
- * Reads the link of a row into the current memory context. Returns false if it
- * has none.
- */
-bool
-bcd_link_read(const char *feed, const char *key, BcdLinkRow *link)
-{
-	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(key)};
-
-	if (bcd_select(&select_link, args, NULL) == 0)
-		return false;
-	link->store_id = bcd_column_int64(0, 1, NULL);
-	link->payload = bcd_column_jsonb(0, 2);
-	link->remembered = bcd_column_jsonb(0, 3);
-	link->aside = bcd_column_jsonb(0, 4);
-	link->address = bcd_column_text(0, 5);
-	link->doubt = bcd_column_jsonb(0, 6);
-	link->sent = bcd_column_jsonb(0, 7);
-	return true;
-}
+/* What bcd_links_read() reads */
+#define LINK_COLUMNS	"key, store_id, payload, remembered, address, aside, doubt, sent"
 
 static BcdStatement select_next = {
-	"SELECT key, store_id, payload, remembered, address FROM bcdelta.link WHERE feed = $1 AND " BCD_BEHIND_KEY
+	"SELECT " LINK_COLUMNS " FROM bcdelta.link WHERE feed = $1 AND " BCD_BEHIND_KEY
 	" ORDER BY key LIMIT $3",
 	3, {TEXTOID, TEXTOID, INT8OID}
 };
 
 /* Drawn from the index, which is much smaller than the payloads */
 static BcdStatement select_sample = {
-	"SELECT s.key, l.store_id, l.payload, l.remembered, l.address FROM ("
+	"SELECT l.* FROM ("
 	"  SELECT key FROM bcdelta.link WHERE feed = $1 ORDER BY random() LIMIT $3) AS s"
 	" CROSS JOIN LATERAL ("
-	"  SELECT o.store_id, o.payload, o.remembered, o.address FROM bcdelta.link AS o"
+	"  SELECT " LINK_COLUMNS " FROM bcdelta.link AS o"
 	"  WHERE o.feed = $1 AND o.key = s.key LIMIT 1) AS l",
 	3, {TEXTOID, TEXTOID, INT8OID}
 };
@@ -226,6 +203,20 @@ bcd_links_select(const char *feed, const char *after, bool sample, int64 limit)
 	return bcd_select(sample ? &select_sample : &select_next, args, nulls);
 }
 
+static BcdStatement select_of = {
+	"SELECT " LINK_COLUMNS " FROM bcdelta.link WHERE feed = $1 AND key = ANY ($2)",
+	2, {TEXTOID, TEXTARRAYOID}
+};
+
+/* Selects the links of rows, in any order; returns their number. */
+uint64
+bcd_links_of(const char *feed, List *keys)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), bcd_text_array(keys)};
+
+	return bcd_select(&select_of, args, NULL);
+}
+
 /*
  * Read these before the next statement; they are put into the current memory
  * context.
@@ -242,8 +233,23 @@ bcd_links_read(uint64 i, BcdLinkRow *link)
 	link->store_id = bcd_column_int64(i, 2, NULL);
 	link->payload = bcd_column_jsonb(i, 3);
 	link->remembered = bcd_column_jsonb(i, 4);
-	link->aside = link->doubt = link->sent = NULL;
 	link->address = bcd_column_text(i, 5);
+	link->aside = bcd_column_jsonb(i, 6);
+	link->doubt = bcd_column_jsonb(i, 7);
+	link->sent = bcd_column_jsonb(i, 8);
+}
+
+/*
+ * Reads the link of a row into the current memory context. Returns false if it
+ * has none.
+ */
+bool
+bcd_link_read(const char *feed, const char *key, BcdLinkRow *link)
+{
+	if (bcd_links_of(feed, list_make1((char *) key)) == 0)
+		return false;
+	bcd_links_read(0, link);
+	return true;
 }
 
 static BcdStatement select_aside = {

@@ -22,9 +22,9 @@ typedef struct BcdLinkRow
 	int64		store_id;		/* 0: the record has no id */
 	Jsonb	   *payload;
 	Jsonb	   *remembered;
-	Jsonb	   *aside;			/* not set by bcd_links_read() */
-	Jsonb	   *doubt;			/* nor is this */
-	Jsonb	   *sent;			/* nor is this */
+	Jsonb	   *aside;
+	Jsonb	   *doubt;
+	Jsonb	   *sent;
 	Jsonb	   *found;			/* set by bcd_link_read_ahead() only */
 	char	   *address;
 } BcdLinkRow;
@@ -41,6 +41,7 @@ extern char *bcd_link_text(const char *server, const BcdResource *resource, cons
 extern bool bcd_link_exists(const char *server, const BcdResource *resource, const char *store,
 							int64 store_id);
 extern uint64 bcd_links_select(const char *feed, const char *after, bool sample, int64 limit);
+extern uint64 bcd_links_of(const char *feed, List *keys);
 extern char *bcd_links_key(uint64 i);
 extern void bcd_links_read(uint64 i, BcdLinkRow *link);
 extern List *bcd_links_aside(const char *feed);

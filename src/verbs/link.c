@@ -129,7 +129,7 @@ decide_row(BcdLane *lane, BcdItem *item)
 static List *
 link_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 {
-	return bcd_items_of_source(run, lane, cxt, decide_row);
+	return bcd_items_of_source(run, lane, cxt, false, decide_row);
 }
 
 static void

@@ -235,6 +235,7 @@ push_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 	(void) bcd_fold_now();
 	items = bcd_queue_select(lane, limit, cxt);
 	bcd_tx_look_again();
+	bcd_rows_expect(lane->feed, bcd_item_keys(items), false);
 	foreach(lc, items)
 	{
 		BcdItem    *item = lfirst(lc);

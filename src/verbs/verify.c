@@ -145,6 +145,7 @@ next_sample(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 	lane->after = 1;
 	items = bcd_queue_links(lane, true, run->sample, cxt);
 	run->progress.total += list_length(items);
+	bcd_rows_expect(lane->feed, bcd_item_keys(items), false);
 	foreach(lc, items)
 		decide_row(lane, lfirst(lc));
 	return items;
@@ -156,6 +157,7 @@ next_links(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 	List	   *items = bcd_queue_links(lane, false, lane->claim_rows, cxt);
 	ListCell   *lc;
 
+	bcd_rows_expect(lane->feed, bcd_item_keys(items), true);
 	foreach(lc, items)
 		decide_link(lane, lfirst(lc));
 	return items;
@@ -173,11 +175,11 @@ verify_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 			bcd_changed_begin(run, lane);
 	}
 	if (lane->phase == AGAIN || (lane->phase == ROWS && (bcd_verify_is_full(lane) || run->only)))
-		return bcd_items_of_source(run, lane, cxt, decide_row);
+		return bcd_items_of_source(run, lane, cxt, false, decide_row);
 	if (lane->phase == ROWS && bcd_verify_is(run, "sample"))
 		return next_sample(run, lane, cxt);
 	if (lane->phase == ROWS && lane->feed->filter)
-		return bcd_items_of_source(run, lane, cxt, count_row);
+		return bcd_items_of_source(run, lane, cxt, true, count_row);
 	if (lane->phase == LINKS)
 		return next_links(run, lane, cxt);
 	return NIL;
