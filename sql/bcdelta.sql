@@ -1659,21 +1659,28 @@ SELECT f.server, f.resource, w.proven_at, w.run_id, w.full_at, w.full_run_id, w.
 	CASE WHEN w.run_id IS NULL
 		THEN format('Nothing is known of resource %s: SELECT * FROM bcdelta.verify(server => %L) compares everything.', f.resource, f.server)
 	ELSE
-		CASE WHEN w.different = 0
+		CASE WHEN w.records = 0 THEN format('There are no %s rows as of %s', f.resource, w.as_of)
+			WHEN w.records = 1
+			THEN format('The only %s row %s as of %s', f.resource, CASE w.different WHEN 0 THEN 'agrees' ELSE 'differs' END, w.as_of)
+			WHEN w.different = 0
 			THEN format('All %s %s rows agree as of %s', to_char(w.records, 'FM999,999,999,990'), f.resource, w.as_of)
 			ELSE format('%s of %s %s rows agree as of %s', to_char(greatest(w.records - w.different, 0), 'FM999,999,999,990'),
 				to_char(w.records, 'FM999,999,999,990'), f.resource, w.as_of) END
-		|| CASE WHEN w.run_id = w.full_run_id THEN ': all of them were compared'
+		|| CASE WHEN w.run_id = w.full_run_id
+			THEN CASE w.records WHEN 0 THEN ': the store was read' WHEN 1 THEN ': it was compared' ELSE ': all of them were compared' END
 			ELSE format(': %s untouched since %s full verification, %s written and confirmed, %s',
 				to_char(greatest(w.records - w.written - w.touched, 0), 'FM999,999,999,990'), w.full_day,
 				to_char(w.written, 'FM999,999,999,990'),
 				CASE WHEN w.dated THEN to_char(w.touched, 'FM999,999,999,990') || ' touched in the store and compared'
 					ELSE 'edits in the store are not seen before the next one' END) END
 		|| concat(CASE WHEN NOT w.counted THEN '; not counted' END,
-			CASE WHEN w.different > 0 THEN format('; %s differ', to_char(w.different, 'FM999,999,999,990')) END,
-			CASE WHEN w.strangers > 0 THEN format('; %s records belong to no row', to_char(w.strangers, 'FM999,999,999,990')) END,
-			CASE WHEN w.waiting > 0 THEN format('; %s wait to be pushed', to_char(w.waiting, 'FM999,999,999,990')) END,
-			CASE WHEN w.silent_edits > 0 THEN format('; the dates of the store have missed %s edits so far', to_char(w.silent_edits, 'FM999,999,999,990')) END)
+			CASE WHEN w.different > 0 AND w.records <> 1
+				THEN format('; %s %s', to_char(w.different, 'FM999,999,999,990'), CASE w.different WHEN 1 THEN 'differs' ELSE 'differ' END) END,
+			CASE WHEN w.strangers > 0 THEN format('; %s %s to no row', to_char(w.strangers, 'FM999,999,999,990'),
+				CASE w.strangers WHEN 1 THEN 'record belongs' ELSE 'records belong' END) END,
+			CASE WHEN w.waiting > 0 THEN format('; %s %s to be pushed', to_char(w.waiting, 'FM999,999,999,990'), CASE w.waiting WHEN 1 THEN 'waits' ELSE 'wait' END) END,
+			CASE WHEN w.silent_edits > 0 THEN format('; the dates of the store have missed %s %s so far', to_char(w.silent_edits, 'FM999,999,999,990'),
+				CASE w.silent_edits WHEN 1 THEN 'edit' ELSE 'edits' END) END)
 		|| format('; %s %s.', to_char(w.calls, 'FM999,999,999,990'), CASE WHEN w.calls = 1 THEN 'call' ELSE 'calls' END)
 	END AS sentence
 FROM (SELECT DISTINCT server, resource FROM bcdelta.feed) AS f

@@ -248,6 +248,15 @@ explains_resume(const char *words)
 	return strstr(words, "bcdelta.resume(") != NULL;
 }
 
+/* Does the last sentence of a reason ask for that, without saying how? */
+static bool
+asks_to_resume(const char *words, int len)
+{
+	while (len > 0 && words[len - 1] != '.')
+		len--;
+	return strstr(words + len, "resume") != NULL;
+}
+
 /* Is this what the view shows as the trouble of the feed's store? */
 static bool
 is_trouble_of_store(const BcdFeed *feed, const char *words)
@@ -294,7 +303,11 @@ look_at_state(const BcdFeed *feed, StringInfo troubles)
 	while (len > 0 && reason[len - 1] == '.')
 		len--;
 	add_trouble(troubles, psprintf("%s%.*s", strncmp(reason, "paused ", 7) == 0 ? "" : "it is paused: ", len, reason));
-	if (!explains_resume(reason))
+	if (explains_resume(reason))
+		return;
+	if (asks_to_resume(reason, len))
+		appendStringInfo(troubles, ": %s", resume);
+	else
 		add_trouble(troubles, psprintf("%s resumes it", resume));
 }
 

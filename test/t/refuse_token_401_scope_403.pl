@@ -38,7 +38,9 @@ subtest '403 for a missing scope pauses its feed; 401 for a wrong token costs no
 	is_deeply($shop->pending, { 'articles G-1' => 'ready' }, 'and costs the row nothing');
 	my $trouble = $shop->sql("SELECT trouble FROM bcdelta.status WHERE feed = 'articles'");
 	is(scalar(() = $trouble =~ /401/g), 1, 'the status says it once') or diag($trouble);
-	like($trouble, qr/^it is paused: 401.*valid token.*SELECT bcdelta.resume\('articles'\) resumes it/, 'and what to do');
+	like($trouble, qr/^it is paused: 401.*valid token.*, and resume the feeds that were paused: SELECT bcdelta\.resume\('articles'\)$/, 'and what to do');
+	my $health = $shop->sql('SELECT message FROM bcdelta.health()');
+	is(scalar(() = $health =~ /resumes? /g), 1, 'health() says once that feeds have to be resumed') or diag($health);
 	$shop->sql("ALTER USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (SET access_token '$token')");
 	$shop->sql("SELECT bcdelta.resume(feed) FROM bcdelta.feed WHERE state = 'paused'");
 	is($shop->push->{updated}, 1, 'with the right one it continues');

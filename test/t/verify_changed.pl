@@ -79,7 +79,7 @@ subtest 'what was edited, deleted or made in the store is found, and nothing els
 	is($run->{conflicts}, scalar @expected, 'and counted');
 	my $calls = scalar grep { m{^GET .*catalog/products$} } @{ $shop->calls };
 	cmp_ok($calls, '<=', 1 + 1 + 4 * 5 + 1, "calls for products: $calls, at most the formula");
-	like(sentence('product'), qr/^2,995 of 3,000 product rows agree as of .*3 touched in the store and compared; 5 differ; 1 records belong to no row; $calls calls\.$/, 'the sentence');
+	like(sentence('product'), qr/^2,995 of 3,000 product rows agree as of .*3 touched in the store and compared; 5 differ; 1 record belongs to no row; $calls calls\.$/, 'the sentence');
 	$run = changed();
 	is_deeply([ sort @{ $shop->discrepancies } ], \@expected, 'the next one says the same') or diag(explain($shop->discrepancies));
 	$calls = scalar grep { m{^GET .*catalog/products$} } @{ $shop->calls };
@@ -106,7 +106,7 @@ subtest 'what was found is repaired; what we write is confirmed by the replies' 
 	$shop->sql("UPDATE articles SET price = 15 WHERE sku = 'A-14'");
 	$run = changed();
 	like(join("\n", @{ $shop->discrepancies }), qr/\Aarticles\|A-13\|different\|price: .*-1.*\z/, 'a row that was refused differs');
-	like(sentence('product'), qr/^2,999 of 3,000 .*; 1 differ; 2 wait to be pushed;/, 'the sentence says so');
+	like(sentence('product'), qr/^2,999 of 3,000 .*; 1 differs; 2 wait to be pushed;/, 'the sentence says so');
 	$shop->sql("UPDATE articles SET price = 13 WHERE sku = 'A-13'");
 	$shop->push;
 };
@@ -139,7 +139,7 @@ subtest 'an edit that no date shows is found by a full verify, and counted' => s
 	$run = $shop->verify;
 	is_deeply($shop->discrepancies, ['articles|A-20|different|price|20|1.11'], 'a full one sees it');
 	is($shop->sql("SELECT silent_edits FROM bcdelta.proof WHERE resource = 'product'"), 1, 'and counts it');
-	like(sentence('product'), qr/the dates of the store have missed 1 edits so far/, 'the sentence says so');
+	like(sentence('product'), qr/the dates of the store have missed 1 edit so far/, 'the sentence says so');
 	$shop->sql("SELECT bcdelta.repair($run->{run_id})");
 	$shop->push;
 };
@@ -270,6 +270,18 @@ subtest 'after every watch, the differences equal those of an oracle, and the ca
 			%wrong = ();
 		}
 	}
+};
+
+subtest 'no row, and a single one' => sub {
+	$shop->verify("'groups'");
+	like(sentence('category'), qr/^There are no category rows as of \d\d:\d\d: the store was read; \d calls?\.$/, 'none');
+	$shop->sql(q(INSERT INTO groups VALUES (1, NULL, 'Alone')));
+	$shop->push("'groups'");
+	$shop->verify("'groups'");
+	like(sentence('category'), qr/^The only category row agrees as of \d\d:\d\d: it was compared; \d calls?\.$/, 'one');
+	$store->edit('category', $shop->id('groups', 1), { name => 'Together' });
+	$shop->verify("'groups'");
+	like(sentence('category'), qr/^The only category row differs as of \d\d:\d\d: it was compared; \d calls?\.$/, 'one that differs');
 };
 
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
