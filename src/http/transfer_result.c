@@ -4,7 +4,7 @@
  *
  * "Not sent" is said only where it is certain: libcurl counted no byte of the
  * request as sent, and failed with an error that can only occur before
- * sending. Any other outcome without a complete reply is "unknown".
+ * sending. Any other outcome without a complete reply of the API is "unknown".
  *
  * Error texts are short and carry neither the URL's query nor the token.
  */
@@ -13,11 +13,12 @@
 #include <ctype.h>
 
 #include "base/secret.h"
+#include "http/page.h"
 #include "http/transfer.h"
 #include "http/transfer_result.h"
 
 static BcdHttpFate fate_of(BcdHttpTransfer *transfer, CURLcode result);
-static void redact(BcdHttpTransfer *transfer);
+static void redact(BcdHttpTransfer *transfer, bool page);
 static void describe(BcdHttpTransfer *transfer, CURLcode result);
 static void describe_timeout(BcdHttpTransfer *transfer);
 static void describe_loss(BcdHttpTransfer *transfer, const char *what);
@@ -46,12 +47,18 @@ bcd_outcome_read(BcdHttpTransfer *transfer, CURLcode result)
 	}
 	if (request->fate == BCD_HTTP_REPLIED)
 	{
+		bool		page = bcd_page_stands_in(status, request->reply);
+
 		request->status = status;
-		redact(transfer);
-		return;
+		redact(transfer, page);
+		if (!page)
+			return;
+		request->fate = BCD_HTTP_UNKNOWN;
+		request->status = 0;
+		bcd_page_describe(status, request->reply, request->error, sizeof(request->error));
 	}
 
-	/* a part of a reply does not count as a reply */
+	/* a part of a reply does not count as a reply, nor does a page */
 	free(request->reply);
 	request->reply = NULL;
 	request->reply_len = 0;
@@ -105,14 +112,14 @@ fate_of(BcdHttpTransfer *transfer, CURLcode result)
  * data, a token that could be an ordinary word of a catalogue is left alone.
  */
 static void
-redact(BcdHttpTransfer *transfer)
+redact(BcdHttpTransfer *transfer, bool page)
 {
 	BcdHttpRequest *request = transfer->request;
 	BcdHttpHeaders *headers = &request->headers;
 
 	bcd_secret_mask(headers->request_id, strlen(headers->request_id), transfer->token);
 	bcd_secret_mask(headers->content_type, strlen(headers->content_type), transfer->token);
-	if (request->status >= 300 || strlen(transfer->token) >= BCD_SECRET_MIN_BYTES)
+	if (page || request->status >= 300 || strlen(transfer->token) >= BCD_SECRET_MIN_BYTES)
 		bcd_secret_mask(request->reply, request->reply_len, transfer->token);
 }
 

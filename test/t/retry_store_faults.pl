@@ -166,6 +166,30 @@ subtest '429 is no failure: it costs no attempt, and only the time that the stor
 	$store->settings({ quota => 100000 });
 };
 
+subtest 'the page of a proxy or a firewall says nothing about a record, whatever its status' => sub {
+	$shop->sql("SELECT bcdelta.alter_feed('makers', on_delete => 'delete')");
+	foreach my $status (200, 400, 403, 404, 410)
+	{
+		my ($renamed, $removed) = map { $shop->sql("SELECT min(code) FROM makers WHERE code LIKE '$_-%'") } 'M', 'P';
+		my $id = $shop->sql("SELECT store_id FROM bcdelta.link WHERE feed = 'makers' AND key = '$renamed'");
+		$shop->sql("UPDATE makers SET name = 'Page $status' WHERE code = '$renamed'; DELETE FROM makers WHERE code = '$removed'");
+		push_under("status $status", map { { name => $_, times => 1, do => { html => $true, status => $status },
+			match => { method => $_, path => 'brands' } } } 'PUT', 'DELETE');
+		is($shop->sql("SELECT store_id FROM bcdelta.link WHERE feed = 'makers' AND key = '$renamed'"), $id, 'the row keeps its record');
+	}
+	is($shop->sql("SELECT count(*) FROM bcdelta.feed WHERE state = 'paused'"), 0, 'no feed was paused');
+	$store->fault({ do => { html => $true, status => 404 }, match => { path => 'products' } });
+	$store->fault({ do => { html => $true, status => 200 } });
+	$shop->sql('UPDATE articles SET price = price + 1');
+	my $run = $shop->push;
+	is($run->{state}, 'failed', 'all replies are pages: the run fails');
+	like($run->{error}, qr/a page came instead of the API's reply, with status (?:200|404): "/, 'and says so');
+	is($shop->sql("SELECT count(*) FROM bcdelta.pending WHERE state = 'failed'"), 0, 'no row is at fault');
+	$store->unfault;
+	is($shop->push->{state}, 'succeeded', 'when the store is back');
+	check_all('after the pages');
+};
+
 subtest 'an outage fails the run but no row, and afterwards everything arrives' => sub {
 	$store->fault({ do => { status => 503, html => $true } });
 	$shop->sql('UPDATE articles SET price = price + 1');

@@ -114,6 +114,16 @@ answer(int fd, const char *request, int nth)
 	}
 	else if (strncmp(path, "/token", 6) == 0)
 		send_reply(fd, "401 Unauthorized", "", "bad token secret-token, yes: secret-token");
+	else if (strncmp(path, "/page/", 6) == 0)
+	{
+		char		line[32];
+
+		snprintf(line, sizeof(line), "%d Page", atoi(path + 6));
+		send_reply(fd, line, "Content-Type: text/html\r\nX-Rate-Limit-Requests-Left: 7\r\n",
+				   "\xEF\xBB\xBF\n<!DOCTYPE html><html><head><title lang='en'>\n secret-token\nis\ta &amp; b </title>");
+	}
+	else if (strncmp(path, "/untitled", 9) == 0)
+		send_reply(fd, "403 Forbidden", "Content-Type: application/json\r\n", "<p>no<title");
 	else if (strncmp(path, "/redirect", 9) == 0)
 		send_reply(fd, "301 Moved Permanently", "Location: /echo\r\n", "");
 	else if (strncmp(path, "/close", 6) == 0)

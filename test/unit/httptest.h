@@ -19,6 +19,7 @@
 #include "../../src/http/certificates.c"
 #include "../../src/http/transfer.c"
 #include "../../src/base/secret.c"
+#include "../../src/http/page.c"
 #include "../../src/http/transfer_result.c"
 #include "../../src/http/http.c"
 #include "backend.h"

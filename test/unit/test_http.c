@@ -122,6 +122,38 @@ test_large(void)
 		is_failure("/bomb", NULL, BCD_HTTP_UNKNOWN, "the reply is larger than 32 MB");
 }
 
+/* Pages of those who stand between us and the API */
+static void
+test_pages(void)
+{
+	static const int instead[] = {200, 207, 400, 403, 404, 409, 410, 422};
+	static const int replies[] = {302, 401, 413, 415, 429, 502, 503};
+	BcdHttpRequest *request;
+	char		path[32];
+	char		error[160];
+	int			i;
+
+	for (i = 0; i < lengthof(instead); i++)
+	{
+		snprintf(path, sizeof(path), "/page/%d", instead[i]);
+		snprintf(error, sizeof(error),
+				 "a page came instead of the API's reply, with status %d: \"************ is a &amp; b\"", instead[i]);
+		is_failure(path, "{}", BCD_HTTP_UNKNOWN, error);
+	}
+	request = fetch("GET", "/page/404", NULL);
+	is_int(request->headers.rate_left, -1, "its headers do not count either");
+	bcd_http_free(request);
+	is_failure("/untitled", NULL, BCD_HTTP_UNKNOWN, "a page came instead of the API's reply, with status 403");
+	for (i = 0; i < lengthof(replies); i++)
+	{
+		snprintf(path, sizeof(path), "/page/%d", replies[i]);
+		request = fetch("GET", path, NULL);
+		is_int(request->fate, BCD_HTTP_REPLIED, "a status that means the same whoever sends it");
+		is_int(request->status, replies[i], "is taken as it is");
+		bcd_http_free(request);
+	}
+}
+
 static void
 test_failures(void)
 {
@@ -268,6 +300,7 @@ main(void)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	start_server();
 	test_good();
+	test_pages();
 	test_large();
 	test_failures();
 	test_reuse();
