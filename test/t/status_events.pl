@@ -54,7 +54,7 @@ subtest 'feeds that are paused for the same cause are told of together, and have
 	$shop->wait_for($open, 3);
 	my @told = heard();
 	is_deeply([ map { [ @$_{qw(event severity server feed feeds over)} ] } @told ], [ [ 'feed_paused', 'critical', 'shop', undef, [qw(articles groups makers)], JSON::PP::false ] ], 'a session that listens hears of them once');
-	like($told[0]{text}, qr/^feeds "articles", "groups", "makers": they are paused: 401 .*SELECT bcdelta\.resume\('articles'\), bcdelta\.resume\('groups'\), bcdelta\.resume\('makers'\) resumes them/s, 'by name, and what to do');
+	like($told[0]{text}, qr/^feeds "articles", "groups", "makers": they are paused: 401 .*, and resume the feeds that were paused: SELECT bcdelta\.resume\('articles'\), bcdelta\.resume\('groups'\), bcdelta\.resume\('makers'\)$/s, 'by name, and what to do');
 	is(log_lines('WARNING:  bcdelta: feeds "articles", "groups", "makers" were paused: 401'), 1, 'the log has one line');
 	is(log_lines('WARNING:  bcdelta: feed'), 1, 'and no other');
 	$shop->sql(sprintf($token, $store->token) . '; SELECT bcdelta.resume(feed) FROM bcdelta.feed');
