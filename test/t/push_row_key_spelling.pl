@@ -9,7 +9,9 @@ use BCDelta::Shop;
 use BCDelta::Test;
 use Test::More;
 
-my $shop = BCDelta::Shop->open('keys');
+# Locale C, that of the other tests, knows no letters but those of ASCII.
+my ($locale) = grep { /^C\.utf-?8$/i } split /\n/, `locale -a`;
+my $shop = BCDelta::Shop->open('keys', node => { $locale ? (create => "TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE '$locale'") : () });
 my $store = $shop->store;
 my $has_citext = $shop->sql("SELECT count(*) FROM pg_available_extensions WHERE name = 'citext'");
 $shop->sql('CREATE EXTENSION citext') if $has_citext;

@@ -69,8 +69,8 @@ our $timeout = $ENV{PG_TEST_TIMEOUT_DEFAULT} || 180;
 
 A running server with bcdelta preloaded.  The databases (default: shop) exist,
 have the extension unless C<< extension => 0 >>, and are served by a worker.
-C<init> may hold arguments for the node's C<init>, C<install_path> another
-installation of PostgreSQL.
+C<init> may hold arguments for the node's C<init>, C<create> options of
+C<CREATE DATABASE>, C<install_path> another installation of PostgreSQL.
 
 =cut
 
@@ -102,7 +102,7 @@ EOC
 
 	foreach my $database (@databases)
 	{
-		$node->safe_psql('postgres', "CREATE DATABASE \"$database\"")
+		$node->safe_psql('postgres', "CREATE DATABASE \"$database\" " . ($params{create} // ''))
 		  unless $database eq 'postgres';
 		$node->safe_psql($database, 'CREATE EXTENSION bcdelta') if $extension;
 	}
