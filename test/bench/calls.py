@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 
+from calls_kinds import KINDS, PRODUCT, VERIFY, requests
 from fixtures import Products, Store, say, table
 
 
@@ -36,11 +37,6 @@ def link_or_verify(sql, feed, what):
     return row
 
 
-def requests(rows, size):
-    """So many rows in requests of this size."""
-    return -(-rows // size)
-
-
 def products(calls, bench, n):
     sql, store = bench.sql, Store(bench)
     items = Products(store, n, linked=False, on_delete="delete", stock=True)
@@ -63,29 +59,42 @@ def products(calls, bench, n):
 
 
 class Rows:
-    """A table t, tracked as feed t, below products p, which are in the store.
+    """A table t, tracked as feed t, with rows that belong to others.
 
-    The rows have the columns id, parent (of one of n / per products) and v.
+    Its rows have the columns id, v and w, and parent: one of n / per rows of
+    table p, if there is one, which is tracked as products, or as "above" says
+    (resource and fields). Those are pushed before, unless "together"; and so
+    are the rows of other tables, "beside": resource and fields of each.
     """
 
-    def __init__(self, bench, resource, n, fields, per=1, product=None, **settings):
-        self.store, self.sql = Store(bench, **settings), bench.sql
-        track = "SELECT bcdelta.track('%s', '" + self.store.name + "', '%s', '%s', on_delete => 'delete');"
+    def __init__(self, bench, resource, n, fields, per=1, product=None, above=None, beside=(), together=False,
+                 options=None, on_delete="delete", **settings):
+        self.store, self.sql, self.together = Store(bench, **settings), bench.sql, together
+        self.feeds = []
+        for number, (other, others) in enumerate(beside):
+            self.table("b%d" % (number + 1), other, others, 1)
+            self.sql.push(self.feeds[0])
         if per:
-            self.sql.run("CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p SELECT generate_series(1, %d);" % (n // per)
-                         + track % ("p", "product", json.dumps(dict(
-                             {"name": "'Product ' || id", "sku": "'P' || id", "type": "'physical'", "weight": "1", "price": "1"},
-                             **product or {})).replace("'", "''"))
-                         + "SELECT bcdelta.mark_all('p')")
-            self.sql.push("p")
-        self.sql.run("CREATE TABLE t (id int PRIMARY KEY, parent int, v int);"
-                     "INSERT INTO t SELECT n, (n - 1) / %d + 1, 1 FROM generate_series(1, %d) AS n;" % (per or 1, n)
-                     + track % ("t", resource, json.dumps(fields).replace("'", "''"))
-                     + "SELECT bcdelta.mark_all('t')")
-        self.feeds = ["t"] + ["p"] * bool(per)
+            other, others = above or ("product", dict(PRODUCT, sku="'P' || id", name="'Product ' || id", **product or {}))
+            self.table("p", other, others, n // per)
+            if not together:
+                self.sql.push("p")
+        self.table("t", resource, fields, n, per or 1, options, on_delete)
+
+    def table(self, name, resource, fields, n, per=1, options=None, on_delete="delete"):
+        self.sql.run("CREATE TABLE %s (id int PRIMARY KEY, parent int, v int DEFAULT 1, w int DEFAULT 1);"
+                     "INSERT INTO %s SELECT n, (n - 1) / %d + 1 FROM generate_series(1, %d) AS n;"
+                     "SELECT bcdelta.track('%s', '%s', '%s', '%s', on_delete => '%s', options => '%s');"
+                     "SELECT bcdelta.mark_all('%s')"
+                     % (name, name, per, n, name, self.store.name, resource, json.dumps(fields).replace("'", "''"),
+                        on_delete, json.dumps(options or {}), name))
+        self.feeds.insert(0, name)
 
     def push(self):
-        return self.sql.push("t")
+        if not self.together:
+            return self.sql.push("t")
+        self.together = False
+        return self.sql.push_all(self.store.name)
 
     def verify(self):
         return link_or_verify(self.sql, "t", "verify")
@@ -102,75 +111,6 @@ class Rows:
             self.sql.run("SELECT bcdelta.untrack('%s'); DROP TABLE %s" % (feed, feed))
         self.sql.run("TRUNCATE bcdelta.result")
         self.store.end()
-
-
-# What it is, the resource, how to make the rows, and then: a change, what to do
-# (NULL: verify), the least number of calls by the number of rows, and why.
-CHANGED, GONE, VERIFY = "UPDATE t SET v = v + 1", "DELETE FROM t", None
-NEW = ""
-KINDS = (
-    ("brands", "brand", dict(per=0, fields={"name": "'Brand ' || id", "page_title": "v::text"}), (
-        ("new", NEW, lambda n: n + 1, "list by 250 (none), create by 1"),
-        ("changed", CHANGED, lambda n: n, "update by 1"),
-        ("verify", VERIFY, lambda n: n // 250 + 1, "list by 250, count"),
-        ("deleted", GONE, lambda n: n, "delete by 1"))),
-    ("variants of new products", "variant", dict(per=10, product={"inventory_tracking": "'variant'"}, fields={
-        "product_id": "bcdelta.ref('p', parent)", "sku": "'V' || id", "price": "v", "option_values":
-        "jsonb_build_array(jsonb_build_object('option_display_name', 'Size', 'label', 'S' || id % 10))"}), (
-            ("new", NEW, lambda n: n // 10 * 2 + n // 50, "options of a product by 1, create by 50 (described in text only)"),
-            ("price", CHANGED, lambda n: n // 50, "update by 50"),
-            ("verify", VERIFY, lambda n: n // 250, "list by 250"),
-            ("deleted", GONE, lambda n: n, "delete by 1"))),
-    ("stock of two locations", "inventory", dict(
-        per=2, locations=[{"id": 1}, {"id": 2}], product={"inventory_tracking": "'product'"},
-        fields={"location_id": "id % 2 + 1", "product_id": "bcdelta.ref('p', parent)", "quantity": "v"}), (
-            ("new", NEW, lambda n: requests(n, 2000), "absolute by 2,000"),
-            ("changed", CHANGED, lambda n: requests(n, 2000), "absolute by 2,000"),
-            ("verify", VERIFY, lambda n: requests(n, 1000), "items by 1,000"))),
-    ("price records", "price_record", dict(
-        per=1, price_lists=[1], fields={"price_list_id": "1", "currency": "'usd'", "sku": "'P' || parent", "price": "v"}), (
-            ("new", NEW, lambda n: requests(n, 1000), "upsert by 1,000"),
-            ("changed", CHANGED, lambda n: requests(n, 1000), "upsert by 1,000"),
-            ("verify", VERIFY, lambda n: n // 250, "list by 250"),
-            ("deleted", GONE, lambda n: n // 250, "delete by 250"))),
-    ("channels of products", "channel_assignment", dict(
-        per=1, fields={"product_id": "bcdelta.ref('p', parent)", "channel_id": "1"}), (
-            ("new", NEW, lambda n: n // 50, "put by 50"),
-            ("verify", VERIFY, lambda n: n // 250, "list by 250"),
-            ("deleted", GONE, lambda n: n // 250, "delete by 250 of a channel"))),
-    ("custom field of products", "product", dict(
-        per=0, fields={"name": "'Product ' || id", "sku": "'S' || id", "type": "'physical'", "weight": "1", "price": "1",
-                       "custom_fields": "jsonb_build_array(jsonb_build_object('name', 'A', 'value', v::text))"}), (
-            ("new", NEW, lambda n: n + n // 250, "look-up by 250, in the create"),
-            ("changed", CHANGED, lambda n: n // 10, "update by 10"),
-            ("verify", VERIFY, lambda n: n // 250 + 1, "read by 250, count"))),
-    ("channels of products, in their mapping", "product", dict(
-        per=0, fields={"name": "'Product ' || id", "sku": "'S' || id", "type": "'physical'", "weight": "1", "price": "1",
-                       "channels": "ARRAY[1]"}), (
-            ("new", NEW, lambda n: n + n // 250 * 2 + n // 50, "look-up by 250, create by 1, read by 250, put by 50"),
-            ("verify", VERIFY, lambda n: n // 250 + 1, "read by 250, count"))),
-    ("modifier with two values", "product", dict(
-        per=0, fields={"name": "'Product ' || id", "sku": "'S' || id", "type": "'physical'", "weight": "1", "price": "1",
-                       "modifiers": "jsonb_build_array(jsonb_build_object('type', 'dropdown', 'display_name', 'M', 'required', true,"
-                       " 'option_values', jsonb_build_array(jsonb_build_object('label', 'A', 'sort_order', v),"
-                       " jsonb_build_object('label', 'B', 'sort_order', 0))))"}), (
-            ("new", NEW, lambda n: 2 * n + n // 250, "look-up by 250, create by 1, modifier by 1"),
-            ("changed", CHANGED, lambda n: n, "value by 1"),
-            ("verify", VERIFY, lambda n: n // 10 + 1, "read by 10, count"))),
-    ("customers", "customer", dict(
-        per=0, fields={"email": "'c' || id || '@example.org'", "first_name": "'F' || v", "last_name": "'L'"}), (
-            ("new", NEW, lambda n: n // 10 + n // 10, "look-up by 10 addresses (assumed), create by 10"),
-            ("changed", CHANGED, lambda n: n // 10, "update by 10"),
-            ("verify", VERIFY, lambda n: n // 250 + 1, "list by 250, count"),
-            ("deleted", GONE, lambda n: n // 100, "delete by 100 (assumed)"))),
-    ("redirects", "redirect", dict(
-        per=0, fields={"site_id": "1000", "from_path": "'/old/' || id",
-                       "to": "jsonb_build_object('type', 'url', 'url', '/new/' || v)"}), (
-            ("new", NEW, lambda n: n // 50, "put by 50"),
-            ("changed", CHANGED, lambda n: n // 50, "put by 50"),
-            ("verify", VERIFY, lambda n: n // 250 + 1, "list by 250, count"),
-            ("deleted", GONE, lambda n: n // 250, "delete by 250"))),
-)
 
 
 def categories(calls, bench, n):
@@ -196,13 +136,19 @@ def categories(calls, bench, n):
 def part_calls(bench):
     n = 10000 // bench.scale
     calls = Calls()
-    products(calls, bench, n)
-    categories(calls, bench, n)
-    for kind, resource, making, steps in KINDS:
+    case = bench.options.case
+    if case in "flat products":
+        products(calls, bench, n)
+    if case in "trees of categories":
+        categories(calls, bench, n)
+    for kind, resource, most, making, steps in KINDS:
+        if case not in kind:
+            continue
+        n = min(10000 // bench.scale, most or 10000)
         rows = Rows(bench, resource, n, **making)
         for what, change, least, why in steps:
-            calls.add("%s: %s" % (kind, what), least(n), why, rows.store,
+            calls.add("%s: %s" % (kind, what) if n * bench.scale == 10000 else "%d %s: %s" % (n, kind, what), least(n), why, rows.store,
                       rows.verify if change is VERIFY else rows.after(change) if change else rows.push)
         rows.end()
-    table("Calls per %s rows" % format(n, ","),
+    table("Calls per %s rows" % format(10000 // bench.scale, ","),
           ["change", "calls", "documented least", "ratio", "which is", "calls made"], calls.rows)

@@ -45,8 +45,15 @@ class Session:
 
     def push(self, feed, extra=""):
         """Pushes, and returns the run's row."""
-        row = json.loads(self.run("SELECT to_json(r) FROM bcdelta.push('%s'%s) AS r" % (feed, extra)))
-        if row["state"] != "succeeded" or row["failed"]:
+        return self.pushed("'%s'%s" % (feed, extra))
+
+    def push_all(self, server):
+        """The same for all feeds of a server."""
+        return self.pushed("server => '%s'" % server)
+
+    def pushed(self, arguments):
+        row = json.loads(self.run("SELECT to_json(r) FROM bcdelta.push(%s) AS r" % arguments))
+        if row["state"] != "succeeded" or row["failed"] or row["deferred"]:
             raise SystemExit("a push did not succeed: %s" % row)
         return row
 
