@@ -34,6 +34,7 @@
 #include "feed/halted_feeds.h"
 #include "feed/mapping.h"
 #include "feed/mapping_guard.h"
+#include "feed/row_security.h"
 #include "fold/fold.h"
 #include "pacing/quota.h"
 #include "resource/resource.h"
@@ -82,6 +83,7 @@ bcd_run_feed(const BcdRun *run, const char *name)
 	(void) bcd_store_check(feed->server, feed->owner);
 	if (run->kind->claims)
 		check_fuse(feed);
+	bcd_check_row_security(feed->source, feed->owner, feed->on_delete);
 	bcd_mapping_check(feed);
 	bcd_guard_run(feed, NULL, 1, prepare_as_owner, feed);
 	/* SPI has left its own */

@@ -16,6 +16,7 @@
 #include "feed/key.h"
 #include "feed/mapping_guard.h"
 #include "feed/row.h"
+#include "feed/row_security.h"
 
 typedef struct Existence
 {
@@ -36,6 +37,8 @@ find_row(void *arg)
 																   bcd_key_condition(feed)));
 	e->found = SPI_execute_plan(feed->plans[BCD_PLAN_EXISTS], values, NULL, true, 1) == SPI_OK_SELECT &&
 		SPI_processed > 0;
+	if (!e->found)
+		bcd_row_check_hidden(feed);
 }
 
 static void

@@ -32,6 +32,7 @@
 #include "feed/named.h"
 #include "feed/ref.h"
 #include "feed/row.h"
+#include "feed/row_security.h"
 
 /* Other limits for rows that are read by one query; the last one may exceed them */
 #define MOST_BYTES	(1024 * 1024)
@@ -153,6 +154,8 @@ read_row(Reading *r, MemoryContext result_cxt)
 	bcd_guard_run(feed, r->keys[r->at], 1, run_mapping, r);
 	old = MemoryContextSwitchTo(result_cxt);
 	found = is_found(r);
+	if (!found)
+		bcd_row_check_hidden(feed);
 
 	/*
 	 * with a filter, a reference in a function may have been null: the row
@@ -176,8 +179,8 @@ read_row(Reading *r, MemoryContext result_cxt)
 
 /*
  * Temporary errors, after which a row can be tried again: a session has locked
- * a table that it reads, or cancelled the statement; the disk is full. All
- * other errors belong to the row, whose code has raised them.
+ * a table that it reads, or cancelled the statement; the disk is full; the row
+ * may have been hidden. All other errors belong to the row, whose code has raised them.
  */
 bool
 bcd_row_error_passes(int sqlerrcode)
@@ -185,6 +188,7 @@ bcd_row_error_passes(int sqlerrcode)
 	return sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
 		sqlerrcode == ERRCODE_DISK_FULL ||
 		sqlerrcode == ERRCODE_TOO_MANY_CONNECTIONS ||
+		sqlerrcode == BCD_ERRCODE_HIDDEN ||
 		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
 		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK;
 }

@@ -22,6 +22,7 @@
 #include "feed/feed_options.h"
 #include "feed/mapping.h"
 #include "feed/policy.h"
+#include "feed/row_security.h"
 #include "feed/watch.h"
 #include "functions/args.h"
 #include "functions/decided.h"
@@ -205,7 +206,7 @@ bcdelta_alter_feed(PG_FUNCTION_ARGS)
 	bcd_watch_begin(feed);
 	apply(feed, &args);
 	if (args.on_delete)
-		bcd_check_row_security(feed->source, feed->owner, args.on_delete);
+		bcd_check_row_security(feed->source, feed->owner, bcd_on_delete_from(args.on_delete));
 	bcd_mapping_check(feed);
 	if (args.fields)
 		bcd_check_clash(feed, args.fields);

@@ -7,8 +7,6 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/jsonb.h"
-#include "utils/lsyscache.h"
-#include "utils/rls.h"
 
 #include "feed/policy.h"
 #include "functions/args.h"
@@ -49,24 +47,6 @@ bcd_check_on_delete(const char *value, const BcdResource *resource)
 				 errmsg("on_delete \"hide\" is not possible for resource %s", resource->name),
 				 errdetail("Records of resource %s cannot be hidden.", resource->name),
 				 errhint("Use \"ignore\" or \"delete\".")));
-}
-
-/*
- * A row that row-level security hides from the feed's owner would look as if
- * it had been deleted.
- */
-void
-bcd_check_row_security(Oid source, Oid owner, const char *on_delete)
-{
-	if (strcmp(on_delete, "ignore") != 0 &&
-		check_enable_rls(source, owner, true) == RLS_ENABLED)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("on_delete \"%s\" is not possible for table \"%s\": it has row-level security",
-						on_delete, get_rel_name(source)),
-				 errdetail("Rows that are hidden from role \"%s\" would be treated as deleted.",
-						   GetUserNameFromId(owner, false)),
-				 errhint("Use on_delete => 'ignore', or track it as a role with BYPASSRLS.")));
 }
 
 /* Returns argument "filter", or NULL if it is null or empty. */

@@ -13,7 +13,6 @@
 extern Jsonb *bcd_object_argument(FunctionCallInfo fcinfo, int n, const char *name);
 extern void bcd_check_on_conflict(const char *value, const char *argument, const BcdResource *resource);
 extern void bcd_check_on_delete(const char *value, const BcdResource *resource);
-extern void bcd_check_row_security(Oid source, Oid owner, const char *on_delete);
 extern char *bcd_filter_argument(FunctionCallInfo fcinfo, int n);
 
 #endif							/* BCD_FEED_ARGS_H */

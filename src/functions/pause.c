@@ -15,6 +15,7 @@
 #include "feed/database_identity.h"
 #include "feed/feed.h"
 #include "feed/feed_lock.h"
+#include "feed/row_security.h"
 #include "feed/watch.h"
 #include "fold/key_respell.h"
 #include "functions/args.h"
@@ -99,6 +100,7 @@ resume(const char *name, bool same_store)
 	feed = bcd_feed_load(name, false);
 	(void) bcd_store_check(feed->server, feed->owner);
 	store = store_after(feed, same_store);
+	bcd_check_row_security(feed->source, feed->owner, feed->on_delete);
 	bcd_watch_resume(feed);
 	bcd_spi_begin(&rights);
 	bcd_schedules_adopt(name, bcd_home());

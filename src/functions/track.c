@@ -28,6 +28,7 @@
 #include "feed/feed_options.h"
 #include "feed/mapping.h"
 #include "feed/policy.h"
+#include "feed/row_security.h"
 #include "feed/source.h"
 #include "feed/triggers.h"
 #include "feed/watch.h"
@@ -188,7 +189,7 @@ bcdelta_track(PG_FUNCTION_ARGS)
 	read_arguments(fcinfo, &args);
 	(void) bcd_store_check(args.server, GetUserId());
 	source = bcd_source_open(args.source, args.capture, bcd_watch_lock(args.capture));
-	bcd_check_row_security(args.source, GetUserId(), args.on_delete);
+	bcd_check_row_security(args.source, GetUserId(), bcd_on_delete_from(args.on_delete));
 	key = bcd_source_key(source, args.key);
 	if (args.feed == NULL)
 		args.feed = pstrdup(RelationGetRelationName(source));

@@ -116,6 +116,37 @@ subtest 'triggers that are disabled are shown' => sub {
 	is($shop->sql("SELECT trouble FROM bcdelta.status WHERE trouble IS NOT NULL"), '', 'no trouble is left');
 };
 
+subtest 'row-level security that is enabled later removes no record' => sub {
+	$shop->sql(q{CREATE ROLE agency; GRANT USAGE ON SCHEMA bcdelta TO agency; GRANT USAGE ON FOREIGN SERVER shop TO agency;
+		CREATE USER MAPPING FOR agency SERVER shop OPTIONS (access_token '} . $store->token . q{');
+		CREATE TABLE goods (id int PRIMARY KEY, name text); GRANT SELECT, TRIGGER ON goods TO agency});
+	$shop->sql(q(SET ROLE agency; SELECT bcdelta.track('goods', 'shop', 'brand', '{"name": "name"}', on_delete => 'delete')));
+	$shop->sql("INSERT INTO goods SELECT i, 'Good ' || i FROM generate_series(1, 30) AS i");
+	is($shop->push("'goods'")->{created}, 30, 'records of a table without it');
+	$shop->sql("ALTER TABLE goods ENABLE ROW LEVEL SECURITY; UPDATE goods SET name = name || '!'");
+	my $run = $shop->push("'goods'");
+	like($run->{error}, qr/on_delete "delete" is not possible for table "goods": it has row-level security/, 'a push says why it does nothing');
+	is($shop->sql("SELECT state FROM bcdelta.feed WHERE feed = 'goods'"), 'paused', 'the feed is paused');
+	my ($rc, undef, $err) = $shop->try("SELECT bcdelta.resume('goods')");
+	like($err, qr/has row-level security.*whose owner has BYPASSRLS/s, 'and cannot be resumed while rows are hidden');
+	$shop->sql("ALTER ROLE agency BYPASSRLS; SELECT bcdelta.resume('goods')");
+	is($shop->push("'goods'")->{updated}, 30, 'nothing is lost');
+
+	$shop->sql("ALTER TABLE goods DISABLE ROW LEVEL SECURITY; ALTER ROLE agency NOBYPASSRLS; UPDATE goods SET name = name || '?'; DELETE FROM goods WHERE id = 30");
+	$store->hold({ match => { method => 'PUT' } });
+	my $push = $shop->start("SELECT state, deleted, error FROM bcdelta.push('goods')");
+	$shop->wait_held(1);
+	$shop->sql("ALTER TABLE goods ENABLE ROW LEVEL SECURITY; UPDATE goods SET name = name || '.'");
+	$store->release;
+	$shop->wait_for("SELECT updated + deleted >= 30 FROM bcdelta.run WHERE state = 'running'");
+	$shop->wait_for("SELECT count(*) = 29 FROM bcdelta.pending WHERE feed = 'goods' AND state = 'ready'");
+	$shop->sql("ALTER TABLE goods DISABLE ROW LEVEL SECURITY");
+	my (undef, $out) = $push->finish;
+	is($out, 'succeeded|1|', 'during a push, rows wait while they are hidden');
+	is(scalar(grep { /^Good/ } map { $_->{name} } @{ $store->state('brands') }), 29, 'and no record has been removed but that of the deleted row');
+	is($shop->sql("SELECT count(*) FROM bcdelta.pending WHERE feed = 'goods'"), 0, 'nothing is left');
+};
+
 subtest 'after a server was dropped and created again, a push says so and goes on' => sub {
 	$shop->sql("UPDATE makers SET name = 'No server'; DROP SERVER shop CASCADE");
 	my ($rc, undef, $err) = $shop->try("SELECT bcdelta.push('makers')");
