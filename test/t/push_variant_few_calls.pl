@@ -153,4 +153,31 @@ subtest 'a product that is gone, and one that the store fails with, harm no othe
 	agrees('a list that fails');
 };
 
+subtest 'of more products than are remembered at a time, none is asked twice' => sub {
+	my $first = items(1100);
+	kinds($first, 1, 1);
+	$shop->clear;
+	is($shop->push->{created}, 1100, 'new variants');
+	my $made = made();
+	is_deeply([ @$made[ 1 .. 3 ] ], [ 0, 1100, 0 ], 'an option for each');
+	cmp_ok($made->[0], '<=', 120, 'a read for ten of them') or diag($made->[0]);
+	agrees('many products');
+};
+
+subtest 'so it is for variants in the mapping of their products' => sub {
+	$shop->sql(<<'EOC');
+CREATE TABLE whole (id int PRIMARY KEY, sizes text[] DEFAULT '{S,M}');
+SELECT bcdelta.track('whole', 'shop', 'product', '{"name": "''Whole '' || id", "type": "''physical''", "weight": "1", "price": "10", "variants":
+	"(SELECT jsonb_agg(jsonb_build_object(''sku'', ''W'' || id || s, ''option_values'', jsonb_build_array(jsonb_build_object(''option_display_name'', ''Size'', ''label'', s)))) FROM unnest(sizes) AS s)"}');
+INSERT INTO whole SELECT generate_series(1, 12);
+EOC
+	is($shop->push(q('whole'))->{created}, 12, 'products with variants');
+	$shop->clear;
+	$shop->sql(q(UPDATE whole SET sizes = '{S,M,L}'));
+	is($shop->push(q('whole'))->{updated}, 12, 'each gets another one');
+	is_deeply(made(), [ 4, 0, 0, 12 ], 'two reads before, two after new values');
+	is_deeply($shop->pending, {}, 'nothing is left pending') or diag(explain($shop->errors));
+	is($shop->verify(q('whole'))->{conflicts}, 0, 'and the store has them');
+};
+
 done_testing();
