@@ -117,6 +117,8 @@ decide_by_policy(Reading *r, const char *name, JsonbValue *value, const char *ki
 	c->source_changed_at = c->store_modified_at = DT_NOBEGIN;
 	if (policy == BCD_POLICY_NEWEST)
 		policy = bcd_newest(r->item, r->record, c);
+	else if (bcd_resource_field(r->item->lane->feed->resource, name)->flags & BCD_F_COUNTED)
+		c->reason = "the store changes it with each sale; differences, which have no conflicts, are sent with the option \"adjustment\" of a feed of resource inventory";
 	file(r, name, c, policy, base);
 	if (policy == BCD_POLICY_SOURCE)
 	{

@@ -5,6 +5,9 @@
  */
 #include "postgres.h"
 
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+
 #include "feed/policy.h"
 #include "payload/address.h"
 #include "payload/counted.h"
@@ -93,7 +96,28 @@ bcd_placed_flaw(const BcdFeed *feed, const char *name)
 					facet->placed_by, bcd_payload_text(feed->options_json, facet->placed_by));
 }
 
-/* Tells which fields of a feed its policy, if it gets this one, does not apply to. */
+/*
+ * Tells what a policy, of a feed or of a field, means for a quantity, which the store changes with
+ * each sale; and what serves better.
+ */
+void
+bcd_policy_advise_counted(const BcdFeed *feed, const char *name, const char *policy)
+{
+	const BcdField *field = bcd_resource_field(feed->resource, name);
+	Jsonb	   *options = bcd_counting_options(feed->resource, feed->options_json);
+	char	   *text;
+
+	if (strcmp(policy, "source") == 0 || field == NULL || !(field->flags & BCD_F_COUNTED) || !bcd_field_has_policy(feed, name))
+		return;
+	text = options && bcd_counting_facet(feed->resource, options) ? JsonbToCString(NULL, &options->root, VARSIZE(options)) : NULL;
+	ereport(NOTICE,
+			(errmsg("with policy \"%s\", each change of field \"%s\" of feed \"%s\" is a conflict once the store has sold something", policy, name, feed->name),
+			 text ? errhint("Differences have no conflicts, and what the store has sold stays sold: SELECT bcdelta.alter_feed(%s, options => %s).",
+							quote_literal_cstr(feed->name), quote_literal_cstr(text)) :
+			 errhint("Differences have no conflicts, and what the store has sold stays sold: map quantities in a feed of resource inventory, with the option \"adjustment\" set to \"relative\".")));
+}
+
+/* Tells which fields of a feed its policy, if it gets this one, does not apply to, or should not. */
 void
 bcd_policy_advise(const BcdFeed *feed, const char *policy)
 {
@@ -109,6 +133,8 @@ bcd_policy_advise(const BcdFeed *feed, const char *policy)
 					(errmsg("policy \"%s\" does not apply to field \"%s\" of feed \"%s\", which is always written", policy, name, feed->name),
 					 errdetail("%s", flaw),
 					 errhint(BCD_PLACED_HINT)));
+		else if (feed->policies == NULL || !bcd_payload_has(feed->policies, name))
+			bcd_policy_advise_counted(feed, name, policy);
 	}
 }
 

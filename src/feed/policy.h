@@ -25,6 +25,7 @@ extern Jsonb *bcd_policy_options(const BcdFeed *feed, Jsonb *options);
 
 extern char *bcd_placed_flaw(const BcdFeed *feed, const char *name);
 extern void bcd_policy_advise(const BcdFeed *feed, const char *policy);
+extern void bcd_policy_advise_counted(const BcdFeed *feed, const char *name, const char *policy);
 extern bool bcd_field_has_policy(const BcdFeed *feed, const char *name);
 extern BcdPolicy bcd_policy_of(const BcdFeed *feed, const char *field);
 extern const char *bcd_policy_name(BcdPolicy policy);

@@ -105,7 +105,10 @@ bcdelta_set_conflict(PG_FUNCTION_ARGS)
 	if (policy)
 		bcd_check_on_conflict(policy, "policy", feed->resource);
 	if (field && policy)
+	{
 		check_field(feed, field);
+		bcd_policy_advise_counted(feed, field, policy);
+	}
 	else if (policy)
 		bcd_policy_advise(feed, policy);
 	bcd_spi_begin(&rights);

@@ -93,6 +93,7 @@ foreach my $policy (qw(source store review))
 		is_deeply($shop->pending, $policy eq 'review' ? { "price $key{both}" => 'review', "stock $key{both}" => 'review' } : {}, 'nothing else is pending') or diag(explain($shop->errors));
 		is($reads, $policy eq 'source' ? 0 : 2, 'records are read with one call for each feed, or not at all');
 		return if $policy ne 'review';
+		like($shop->sql(q(SELECT reason FROM bcdelta.review WHERE feed = 'stock')), qr/the store changes it with each sale; .*option "adjustment"/, 'a quantity says what would need no decision');
 		$shop->sql("SELECT bcdelta.resolve(conflict_id, CASE feed WHEN 'price' THEN 'value' ELSE 'store' END, CASE feed WHEN 'price' THEN '17.5'::jsonb END) FROM bcdelta.review");
 		pushed();
 		is_deeply([ price($key{both}), stock($key{both}) ], [ [ 17.5, 8, 13, undef ], [ 15, 1, 3, 'A' ] ], 'what was decided is done');
@@ -300,7 +301,12 @@ subtest 'an adjusted price is never sent as the source has it, and never left ou
 subtest 'stock that is sent as differences has none either: what others have changed stays' => sub {
 	my ($key) = take(1);
 	rows($key);
-	$shop->sql(q{SELECT bcdelta.alter_feed('stock', options => '{"adjustment": "relative"}'), bcdelta.set_conflict('stock', policy => 'review')});
+	my $notice = ($shop->try(q{SELECT bcdelta.set_conflict('stock', policy => 'review')}))[2];
+	like($notice, qr/NOTICE:  with policy "review", each change of field "quantity" of feed "stock" is a conflict once the store has sold something/, 'a policy for quantities says what it means');
+	my ($call) = $notice =~ /(SELECT bcdelta\.alter_feed\(.*\))\./;
+	$shop->sql($call);
+	is($shop->sql(q(SELECT options ->> 'adjustment' FROM bcdelta.feed WHERE feed = 'stock')), 'relative', 'and how to send differences');
+	is(($shop->try(q{SELECT bcdelta.set_conflict('stock', policy => 'review')}))[2], '', 'which it applies to no more');
 	pushed();
 	count($key, 3);
 	edit_stock($key, warning_level => 9);
