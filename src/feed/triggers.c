@@ -12,6 +12,8 @@
  * row triggers it is the opposite: those of a partitioned table are copied to
  * its partitions, present and future, while inheritance children get none.
  * TRUNCATE fires the statement triggers of every table that it empties.
+ * Parents of the tracked table have no triggers: a statement that names one
+ * changes rows that only row triggers see.
  *
  * All are ENABLE ALWAYS: a load with session_replication_role = replica
  * changes rows like any other.  Logical replication fires row triggers only,
@@ -368,6 +370,12 @@ static BcdStatement select_subscription = {
 	1, {OIDARRAYOID}
 };
 
+static BcdStatement select_above = {
+	"SELECT inhrelid::regclass::text, inhparent::regclass::text FROM pg_inherits"
+	" WHERE inhrelid = ANY ($1) AND inhparent <> ALL ($1) LIMIT 1",
+	1, {OIDARRAYOID}
+};
+
 static BcdStatement select_stray = {
 	"SELECT tgrelid::regclass::text FROM pg_trigger"
 	" WHERE tgfoid = 'bcdelta.capture()'::regprocedure"
@@ -411,6 +419,10 @@ triggers_trouble(const BcdTriggerSet *set, List *relids)
 						bcd_column_text(0, 2), bcd_column_text(0, 1), bcd_column_text(0, 3));
 	if (strcmp(set->capture, "statement") == 0 && bcd_execute(&select_subscription, args, NULL) > 0)
 		return psprintf("table %s is written by subscription \"%s\", which fires no statement triggers; track it with capture => 'row'",
+						bcd_column_text(0, 1), bcd_column_text(0, 2));
+	/* it may have become a partition, or a child, long after it was tracked */
+	if (strcmp(set->capture, "statement") == 0 && bcd_execute(&select_above, args, NULL) > 0)
+		return psprintf("changes of table %s by statements that name its parent %s are not captured; track the parent, or this table with capture => 'row'",
 						bcd_column_text(0, 1), bcd_column_text(0, 2));
 	args[1] = CStringGetTextDatum(name_pattern(set));
 	if (bcd_execute(&select_stray, args, NULL) == 0)
