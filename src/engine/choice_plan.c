@@ -321,6 +321,7 @@ bcd_plan_choices(BcdLane *lane, BcdStage stage, BcdJob **job)
 	dlist_head	ready;
 	dlist_mutable_iter iter;
 	int			looked_at = 0;
+	bool		unread = false;
 	int			most = 1;
 	int			n = 0;
 
@@ -344,6 +345,7 @@ bcd_plan_choices(BcdLane *lane, BcdStage stage, BcdJob **job)
 		*job = job_before(lane, stage, parent, item, count_below(&ready, stage, parent->id), &is_ready);
 		if (*job)
 			break;
+		unread |= !parent->known || parent->stale;
 		if (!is_ready || (n > 0 && bcd_endpoint_of(lane, stage, item) != endpoint))
 			continue;
 		if (n == 0)
@@ -362,7 +364,7 @@ bcd_plan_choices(BcdLane *lane, BcdStage stage, BcdJob **job)
 		dlist_delete(last);
 		dlist_push_head(&gate->queue, last);
 	}
-	if (*job == NULL && n < most)
+	if (*job == NULL && n < most && unread)
 		*job = bcd_choice_read_job(lane, stage);
 	return *job || more_may_come(lane, n, most) ? 0 : n;
 }
