@@ -857,6 +857,25 @@ test_locations_and_groups(void)
 	ok(group->keys[0].shared && group->facets[0].remove.query == NULL, "several groups may have one name, and none is deleted by it");
 }
 
+/* What new variants need: which records show it, and how many of them at a time? */
+static void
+test_choices(const BcdResource *product)
+{
+	const BcdChoices *choices = bcd_resource_find("variant")->facets[0].choices;
+	const BcdIncluded *part = bcd_resource_part(product, choices->member);
+	char		limit[20];
+	char		include[40];
+
+	snprintf(limit, sizeof(limit), "limit=%d", choices->page);
+	snprintf(include, sizeof(include), "include=%s", part->include);
+	is_int(choices->page, part->page, "as many products are on a page with options as wherever else these are asked for");
+	ok(strcmp(choices->shown.endpoint->path, product->list.endpoint->path) == 0, "in the list of products");
+	ok(strstr(choices->shown.query, limit) && strstr(choices->shown.query, include) && strstr(choices->shown.query, "id:in={product_id,}"),
+	   "which shows them, of the products that are asked for, in a page");
+	is_int(choices->most_values, 250, "values of an option");
+	is_int(choices->most_records, 600, "variants of a product");
+}
+
 static void
 test_facts(void)
 {
@@ -878,6 +897,7 @@ test_facts(void)
 	test_name_lists();
 	test_what_is_read();
 	test_locations_and_groups();
+	test_choices(product);
 	is_int(bcd_resource_find("price_list")->nfields, 2, "price list: number of fields in the vendor's document");
 	ok(bcd_resource_find("price_list")->facets[0].remove.query == NULL, "price lists are deleted by their path, never by a filter");
 	is_int(product->nfields, 70, "product: number of fields in the vendor's document, channels and modifiers");
