@@ -422,8 +422,10 @@ triggers_trouble(const BcdTriggerSet *set, List *relids)
 						bcd_column_text(0, 1), bcd_column_text(0, 2));
 	/* it may have become a partition, or a child, long after it was tracked */
 	if (strcmp(set->capture, "statement") == 0 && bcd_execute(&select_above, args, NULL) > 0)
-		return psprintf("changes of table %s by statements that name its parent %s are not captured; track the parent, or this table with capture => 'row'",
-						bcd_column_text(0, 1), bcd_column_text(0, 2));
+		return psprintf("changes of table %s by statements that name its parent %s are not captured; %s",
+						bcd_column_text(0, 1), bcd_column_text(0, 2),
+						set->dependency_id != 0 ? "let the feed depend on the parent, or capture by row" :
+						"track the parent, or this table with capture => 'row'");
 	args[1] = CStringGetTextDatum(name_pattern(set));
 	if (bcd_execute(&select_stray, args, NULL) == 0)
 		return NULL;
