@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 
 #include "base/json.h"
 #include "engine/collections.h"
@@ -343,6 +344,13 @@ Jsonb *
 bcd_known_with_elements(const BcdItem *item, const cJSON *element)
 {
 	Jsonb	   *known = item->known;
+
+	/*
+	 * an item with many elements lives as long as it takes to write each of
+	 * them
+	 */
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta elements", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
 	int			i;
 
 	for (i = 0; i < item->sends; i++)
@@ -351,7 +359,8 @@ bcd_known_with_elements(const BcdItem *item, const cJSON *element)
 
 		known = known_with_element(task, known, i == 0 ? element : element_beside(item, task, element));
 	}
-	return known;
+	MemoryContextSwitchTo(old);
+	return bcd_payload_keep(known, scratch);
 }
 
 /* Returns an item's record in the reply to an update that has its elements, or NULL. */

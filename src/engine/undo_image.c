@@ -100,10 +100,16 @@ Jsonb *
 bcd_undo_seen(const BcdItem *item, const cJSON *record)
 {
 	Seen		seen = {item->lane->feed->resource, record};
+	MemoryContext scratch;		/* each field makes a copy */
+	MemoryContext old;
 
-	if (bcd_undo_is_kept(item->lane->run) && item->wanted)
-		bcd_payload_each(item->wanted, note_seen, &seen);
-	return seen.fields;
+	if (!bcd_undo_is_kept(item->lane->run) || item->wanted == NULL)
+		return NULL;
+	scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta undo", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(scratch);
+	bcd_payload_each(item->wanted, note_seen, &seen);
+	MemoryContextSwitchTo(old);
+	return bcd_payload_keep(seen.fields, scratch);
 }
 
 /* Removes what the store alone determines from the elements of an array. */
