@@ -197,7 +197,8 @@ bcd_row_error_passes(int sqlerrcode)
  * The current error is the outcome of the row whose turn it is.  If it came in
  * a query for several rows, the row is read once more, unless that took too
  * long: an expression may have failed because of what it left behind for
- * another row, such as an open cursor.  Returns how many rows have an outcome.
+ * another row, such as an open cursor, and before the query is open, the error
+ * may be that of another key.  Returns how many rows have an outcome.
  */
 static int
 note_error(Reading *r)
@@ -206,7 +207,7 @@ note_error(Reading *r)
 	BcdRow	   *row = &r->rows[r->at];
 
 	FlushErrorState();
-	r->failed = r->n > 1 && error->sqlerrcode != BCD_ERRCODE_OVERTIME;
+	r->failed = r->n > 1 && (r->portal == NULL || error->sqlerrcode != BCD_ERRCODE_OVERTIME);
 	if (r->failed)
 		return r->at;
 	row->state = bcd_row_error_passes(error->sqlerrcode) ? BCD_ROW_HELD_UP : BCD_ROW_INVALID;

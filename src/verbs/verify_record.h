@@ -7,6 +7,7 @@
 
 #include "engine/engine.h"
 #include "store/count_tree.h"
+#include "tables/link_sum.h"
 #include "tables/proven.h"
 
 /* The phases of a verify's lane, in order; lane->phase */
@@ -42,6 +43,10 @@ typedef struct BcdVerify
 {
 	char	   *list_filter;	/* of the list of the store */
 	int64		calls_before;	/* the run's, when the lane began */
+	BcdKeySum	rows;			/* linked rows that were found in the source */
+	BcdKeySum	links;			/* links of the feed that have been summed */
+	char	   *summed_to;		/* the last of these; NULL: none, or all */
+	bool		summed;			/* all have been */
 	bool		everything;		/* nothing is known on which to build */
 	BcdProven	last;			/* what the last verify has found */
 	bool		proven;			/* what was found is recorded */

@@ -6,7 +6,7 @@ use warnings;
 
 use BCDelta::Shop;
 use BCDelta::Test;
-use List::Util qw(sum0);
+use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $shop = BCDelta::Shop->open('calls', store => { args => [ '--quota', 100000 ] });
@@ -51,6 +51,27 @@ subtest 'the variants of most products that are read together fit a page of 250'
 subtest 'the few rows of products do not divide those of variants, of which as many are read as fit the URL' => sub {
 	my $calls = verify_calls('stock');
 	is($calls->{'/inventory/items'}, 4, 'lists of stock') or diag(explain($calls));
+};
+
+subtest 'each row is looked at once, if there is a row for each link' => sub {
+	$shop->sql(<<'EOC');
+CREATE FUNCTION is_sold(id int) RETURNS boolean LANGUAGE plpgsql AS $$BEGIN RAISE LOG 'looks at % now', id; RETURN id > 0; END$$;
+CREATE TABLE maker (id int PRIMARY KEY, name text);
+SELECT bcdelta.track('maker', 'shop', 'brand', '{"name": "name"}', filter => 'public.is_sold(id)', capture => 'none');
+INSERT INTO maker SELECT i, 'Maker ' || i FROM generate_series(1, 100) AS i;
+SELECT bcdelta.mark_all('maker');
+EOC
+	$shop->push;
+	my $looks = sub {
+		my $offset = -s $shop->node->logfile;
+		$shop->verify(q('maker'));
+		return scalar(() = slurp_file($shop->node->logfile, $offset) =~ /looks at \d+ now/g);
+	};
+	is($looks->(), 100, 'with the row alone');
+	is_deeply($shop->discrepancies, [], 'nothing differs');
+	$shop->sql('DELETE FROM maker WHERE id = 77');
+	is($looks->(), 198, 'with its link, too, if a row is gone');
+	is_deeply($shop->discrepancies, ['maker|77|missing_in_source'], 'which is found');
 };
 
 done_testing();
