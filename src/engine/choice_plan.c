@@ -36,16 +36,6 @@
 /* Number of waiting items that are looked at for the next request */
 #define MOST_LOOKED_AT	100
 
-/* Puts the items back, to wait for their turn again. */
-static void
-decide_again(BcdJob *job)
-{
-	dlist_iter	iter;
-
-	dlist_foreach(iter, &job->items)
-		bcd_decide_stage(dlist_container(BcdItem, node, iter.cur), job->stage);
-}
-
 /*
  * An option or a value was created.  Their ids are good enough to see what else
  * is missing; before any are sent, they are read again, unless there are no
@@ -67,7 +57,7 @@ read_made(BcdJob *job, const cJSON *reply)
 			parent->stale = !parent->bare || parent->options == NIL;
 		}
 	}
-	decide_again(job);
+	bcd_choice_again(job);
 }
 
 /* Decides on a row that the store could not accept; makes no request. */

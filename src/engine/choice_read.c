@@ -106,9 +106,9 @@ bcd_choice_job_take(BcdJob *job, BcdItem *item)
 	item->sends = 1;
 }
 
-/* Puts the items back, to wait for their turn again. */
-static void
-decide_again(BcdJob *job)
+/* Puts the items of such a job back, to wait for their turn again. */
+void
+bcd_choice_again(BcdJob *job)
 {
 	dlist_iter	iter;
 
@@ -143,7 +143,7 @@ read_options(BcdJob *job, const cJSON *reply)
 	if (job->doubt)
 		return;
 	add_options(parent, data);
-	decide_again(job);
+	bcd_choice_again(job);
 }
 
 /* Does a list show these options, and the values of each of them? */
@@ -204,7 +204,7 @@ read_shown(BcdJob *job, const cJSON *reply)
 	bcd_page_read(&page, reply, "id");
 	if (bcd_page_is_cut(&page) && page.records < job->prepares)
 		job->lane->gates->choice_page = Max((int) page.records, 1);
-	decide_again(job);
+	bcd_choice_again(job);
 }
 
 /* Returns how many parents a request may be for. */
@@ -353,6 +353,6 @@ bcd_choices_read_apart(BcdJob *job, BcdVerdict verdict)
 	}
 	if (!together || verdict == BCD_TROUBLE)
 		return false;
-	decide_again(job);
+	bcd_choice_again(job);
 	return true;
 }
