@@ -152,12 +152,57 @@ lists_unnamed(BcdJob *job, const cJSON *data)
 	return false;
 }
 
+/* Is this the id of a record that the job asks for? */
+static bool
+asks_for(const BcdJob *job, int64 id)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, (dlist_head *) &job->items)
+	{
+		if (dlist_container(BcdItem, node, iter.cur)->store_id == id)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Records were asked for by their ids.  Is there another one?  Then this is the
+ * reply to another question, such as one that a proxy has kept, and a record
+ * that it does not list need not be missing.
+ */
+static bool
+lists_stranger(BcdJob *job, const cJSON *data)
+{
+	const BcdResource *r = job->lane->feed->resource;
+	const cJSON *record;
+	int64		id;
+
+	if (r->view.query == NULL || strstr(r->view.query, "{id,}") == NULL)
+		return false;
+	cJSON_ArrayForEach(record, data)
+	{
+		if (!bcd_json_id(record, r->id, &id) || asks_for(job, id))
+			continue;
+		job->doubt = "the store lists a record that was not asked for";
+		return true;
+	}
+	return false;
+}
+
+/* Does the reply leave open whether records that it does not list are there? */
+static bool
+is_doubtful(BcdJob *job, const cJSON *reply, const cJSON *data)
+{
+	return bcd_reply_is_cut(job, reply) || lists_unnamed(job, data) || lists_stranger(job, data);
+}
+
 /* Reads the reply to a read by ids. */
 static void
 read_records(BcdJob *job, const cJSON *reply)
 {
 	const cJSON *data = cJSON_GetObjectItemCaseSensitive(reply, "data");
-	bool		cut = bcd_reply_is_cut(job, reply) || lists_unnamed(job, data);
+	bool		cut = is_doubtful(job, reply, data);
 	dlist_iter	iter;
 
 	dlist_foreach(iter, &job->items)

@@ -150,6 +150,20 @@ subtest 'a reply about another record is ignored' => sub {
 		{ times => 1, do => { status => 200, body => { data => [ { id => 4242, name => 'Somebody' }, { id => 0 + $product, name => 'Echo A' } ], meta => {} } }, match => { method => 'PUT', path => 'products' } });
 	is($shop->record('brands', $brand)->{name}, 'Echo 1 new', 'an update answered with another record is done');
 	is($shop->record('products', $shop->id('articles', 'E-2'))->{price}, 12, 'and one of a batch');
+
+	# a proxy that gives an update and the read after it the replies to others
+	my %other = (id => 4242, name => 'Somebody', sku => 'S', price => 1, weight => 1, type => 'physical');
+	my $list = { data => [ \%other ], meta => { pagination => { total => 1, count => 1, per_page => 250, current_page => 1, total_pages => 1 } } };
+	$shop->sql("UPDATE makers SET name = 'Echo 1 anew' WHERE code = 'E1'; UPDATE articles SET title = 'Echo A anew' WHERE sku = 'E-1'");
+	$run = under('push', '',
+		(map { { times => 1, do => { status => 200, body => { data => { id => 4242, name => 'Somebody' }, meta => {} } }, match => { method => 'PUT', path => $_ } } } 'brands', 'products'),
+		(map { { times => 1, do => { status => 200, body => $list }, match => { method => 'GET', path => $_, query => '^id:in' } } } 'brands', 'products'));
+	is($run->{created}, 0, 'a list of other records than were asked for does not mean that a record is gone') or diag(explain($run));
+	like($shop->errors->{'makers E1'}, qr/the store lists a record that was not asked for/, 'each row says why it was given up');
+	$shop->sql("SELECT bcdelta.retry('makers'), bcdelta.retry('articles')");
+	$shop->push;
+	is($shop->id('makers', 'E1') . ' ' . $shop->id('articles', 'E-1'), "$brand $product", 'the rows keep their records');
+	is($shop->record('brands', $brand)->{name} . ', ' . $shop->record('products', $product)->{name}, 'Echo 1 anew, Echo A anew', 'which are updated');
 	is_deeply($shop->pending, {}, 'nothing is pending');
 
 	# two rows of a batch, one id
