@@ -52,6 +52,11 @@
 #define BCD_HAVE_LZ4
 #endif
 
+/* 14: plans may cache the rows of the inner side of a join */
+#if PG_VERSION_NUM >= 140000
+#define BCD_HAVE_MEMOIZE
+#endif
+
 /* 14: a trigger can be replaced, which locks its table against writers only */
 #if PG_VERSION_NUM >= 140000
 #define BCD_REPLACE_TRIGGER	"CREATE OR REPLACE TRIGGER"

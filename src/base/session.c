@@ -52,6 +52,15 @@ bcd_pin_session(void)
 	 */
 	set_option("enable_seqscan", "off");
 	set_option("jit", "off");
+#ifdef BCD_HAVE_MEMOIZE
+
+	/*
+	 * Memoize in minor versions before May 2024, such as 16.2, compares keys
+	 * in memory that has been freed.  Rows that are read by their keys do not
+	 * need it.
+	 */
+	set_option("enable_memoize", "off");
+#endif
 #ifdef BCD_HAVE_LZ4
 
 	/*

@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $shop = BCDelta::Shop->open('rows_together', store => { args => [ '--quota', 100000 ] },
-	node => { conf => "bcdelta.naptime = 1\nbcdelta.mapping_timeout = 200ms" });
+	node => { conf => "bcdelta.naptime = 1\nbcdelta.mapping_timeout = 2s" });
 my ($node, $store) = ($shop->node, $shop->store);
 
 # Pushes everything, and returns how many rows had which outcome.
@@ -53,7 +53,7 @@ EOC
 	is($shop->sql('SELECT key, last_error FROM bcdelta.pending ORDER BY key::int'), <<'EOC' =~ s/\n\z//r, 'those that fail have their own errors');
 8|row 8 fails
 9|row 9 fails
-20|the mapping took longer than bcdelta.mapping_timeout, which is 200 ms
+20|the mapping took longer than bcdelta.mapping_timeout, which is 2000 ms
 40|row 40 fails
 EOC
 	my @names = map { $_->{name} } @{ $store->state('brands') };
