@@ -298,6 +298,18 @@ more_may_come(const BcdLane *lane, int ready, int most)
 }
 
 /*
+ * Are the choices of the first item's parent unknown?  So are then those of all
+ * that were found to be ready: there was one parent more than are remembered.
+ */
+static bool
+is_forgotten(const BcdLane *lane, BcdStage stage)
+{
+	BcdItem    *first = dlist_head_element(BcdItem, node, &lane->gates->gate[stage].queue);
+
+	return !bcd_choice_parent(lane->gates, bcd_choice_parent_id(first, stage))->known;
+}
+
+/*
  * Looks at the items that wait to be created and are not held up, up to as
  * many as the next request may have.  Moves those for which the store has what
  * they name to the head of the queue, and returns their number.  0: *job is
@@ -356,6 +368,8 @@ bcd_plan_choices(BcdLane *lane, BcdStage stage, BcdJob **job)
 	}
 	if (*job == NULL && n < most && unread)
 		*job = bcd_choice_read_job(lane, stage);
+	if (n > 0 && is_forgotten(lane, stage))
+		return 0;
 	return *job || more_may_come(lane, n, most) ? 0 : n;
 }
 
