@@ -391,9 +391,10 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 	/*
 	 * A 404 says nothing about the records of a list: one that is gone is
 	 * missing there. If a row that is gone were taken to be without a record
-	 * for that, nothing would ever look for the record again.
+	 * for that, nothing would ever look for the record again; and a row that
+	 * is looked up would fail at once.
 	 */
-	if (verdict == BCD_GONE && job->stage == BCD_READ && !job->below && job->lane->feed->resource->id)
+	if (verdict == BCD_GONE && (job->stage == BCD_READ || job->stage == BCD_LOOKUP) && !job->below && job->lane->feed->resource->id)
 		verdict = BCD_TROUBLE;
 	if (bcd_create_singly(job, verdict, text))
 		return;

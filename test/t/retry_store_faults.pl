@@ -129,6 +129,14 @@ EOC
 		map { { name => $_, times => 1, do => { status => 503 }, match => { method => 'GET', path => $_ } } } 'brands', 'products');
 	cmp_ok(scalar $store->journal(method => 'GET', path => '/catalog/products'), '<=', 3,
 		'a list that failed is asked for as a list again');
+	$shop->sql(<<'EOC');
+INSERT INTO makers VALUES ('U-1', 'Unseen');
+INSERT INTO articles (sku, title, price) SELECT 'U-' || i, 'Unseen ' || i, 1 FROM generate_series(1, 40) AS i;
+EOC
+	$shop->clear;
+	push_under('look-ups that are answered with 404',
+		map { { name => $_, times => 1, do => { status => 404, body => { status => 404, title => 'Not found' } }, match => { method => 'GET', path => $_ } } } 'brands', 'products');
+	cmp_ok(scalar $store->journal(method => 'GET', path => '/catalog/products'), '<=', 3, 'the same list is asked for again, not a part of it');
 };
 
 subtest 'a list that always fails ends the run, though the store answers a probe' => sub {
