@@ -444,6 +444,17 @@ ALTER TABLE bcdelta.feed ADD COLUMN policies jsonb NOT NULL DEFAULT '{}';
 COMMENT ON COLUMN bcdelta.feed.policies IS
 'fields with a policy of their own for conflicts, in place of on_conflict; see set_conflict()';
 
+ALTER TABLE bcdelta.feed ADD COLUMN source_name name[];
+COMMENT ON COLUMN bcdelta.feed.source_name IS
+'schema and name of the source when the feed was made or resumed; bcdelta.status reports another table that has taken the name since';
+ALTER TABLE bcdelta.dependency ADD COLUMN child_name name[];
+COMMENT ON COLUMN bcdelta.dependency.child_name IS
+'schema and name of the child table when the feed came to depend on it, or was resumed';
+UPDATE bcdelta.feed SET source_name = (SELECT ARRAY[n.nspname, c.relname] FROM pg_catalog.pg_class AS c
+	JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE c.oid OPERATOR(pg_catalog.=) source);
+UPDATE bcdelta.dependency SET child_name = (SELECT ARRAY[n.nspname, c.relname] FROM pg_catalog.pg_class AS c
+	JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE c.oid OPERATOR(pg_catalog.=) child);
+
 CREATE TABLE bcdelta.cutover (
 	plan_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	server name NOT NULL,

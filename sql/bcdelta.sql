@@ -53,7 +53,8 @@ CREATE TABLE bcdelta.feed (
 	crashes integer NOT NULL DEFAULT 0,
 	crashed_at timestamptz,
 	merged text[] NOT NULL DEFAULT '{}',
-	policies jsonb NOT NULL DEFAULT '{}'
+	policies jsonb NOT NULL DEFAULT '{}',
+	source_name name[]
 );
 COMMENT ON TABLE bcdelta.feed IS 'one row per feed: a source table that feeds one resource of one store';
 COMMENT ON COLUMN bcdelta.feed.fields IS 'API field -> SQL expression over the source row';
@@ -70,6 +71,8 @@ COMMENT ON COLUMN bcdelta.feed.filter IS
 'condition on the source row; a row that does not satisfy it counts as gone; null: no filter';
 COMMENT ON COLUMN bcdelta.feed.key_types IS
 'the types of the key columns with which the keys of links and pending rows were written; resume() rewrites the keys if the types have changed';
+COMMENT ON COLUMN bcdelta.feed.source_name IS
+'schema and name of the source when the feed was made or resumed; bcdelta.status reports another table that has taken the name since';
 COMMENT ON COLUMN bcdelta.feed.version IS
 'incremented by alter_feed(); a run that has read an older version reads the feed again';
 COMMENT ON COLUMN bcdelta.feed.crashes IS
@@ -88,6 +91,7 @@ CREATE TABLE bcdelta.dependency (
 	parent_key name[] NOT NULL,
 	dependency_id integer GENERATED ALWAYS AS IDENTITY UNIQUE,
 	lookup text,
+	child_name name[],
 	PRIMARY KEY (feed, child, parent_key)
 );
 COMMENT ON TABLE bcdelta.dependency IS 'child tables whose changes mark rows of a feed; written by depends()';
@@ -95,6 +99,8 @@ COMMENT ON COLUMN bcdelta.dependency.parent_key IS
 'the columns of the child that hold the key of the row to mark, in the order of the feed''s key, or the parameters of lookup';
 COMMENT ON COLUMN bcdelta.dependency.lookup IS
 'a query that takes the columns parent_key as $1 and so on, and returns the keys of the rows to mark; null: the columns are the key';
+COMMENT ON COLUMN bcdelta.dependency.child_name IS
+'schema and name of the child table when the feed came to depend on it, or was resumed';
 COMMENT ON COLUMN bcdelta.dependency.dependency_id IS 'identifies the table and its columns in triggers';
 
 CREATE TABLE bcdelta.change (

@@ -31,6 +31,7 @@
 #include "feed/triggers.h"
 #include "feed/watch.h"
 #include "tables/dependency.h"
+#include "tables/table_names.h"
 
 /* Returns the lock that creating the triggers takes on a table. */
 LOCKMODE
@@ -375,6 +376,25 @@ dependency_trouble(const BcdFeed *feed, const BcdDependency *dependency)
 	return error ? error->message : triggers_trouble(feed, dependency);
 }
 
+/* Tables that look like those of the feed, but are others */
+static List *
+names_trouble(const BcdFeed *feed)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	BcdRights	rights;
+	List	   *taken;
+	List	   *troubles = NIL;
+	ListCell   *cell;
+
+	bcd_spi_begin(&rights);
+	taken = list_concat(bcd_feed_name_taken(feed->name), bcd_child_names_taken(feed->name));
+	MemoryContextSwitchTo(cxt);
+	foreach(cell, taken)
+		troubles = lappend(troubles, pstrdup(lfirst(cell)));
+	bcd_spi_end(&rights);
+	return troubles;
+}
+
 /*
  * Describes what prevents changes of a feed's tables from being captured, as a
  * list of texts.  Its source must exist.
@@ -395,5 +415,5 @@ bcd_watch_troubles(const BcdFeed *feed)
 		if (trouble)
 			troubles = lappend(troubles, trouble);
 	}
-	return troubles;
+	return list_concat(troubles, names_trouble(feed));
 }

@@ -24,6 +24,7 @@
 #include "tables/cutover.h"
 #include "tables/feed_state.h"
 #include "tables/schedule.h"
+#include "tables/table_names.h"
 
 PG_FUNCTION_INFO_V1(bcdelta_pause);
 PG_FUNCTION_INFO_V1(bcdelta_resume);
@@ -110,6 +111,8 @@ resume(const char *name, bool same_store)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("feed \"%s\" does not exist", feed->name)));
+	bcd_feed_name_accept(name);
+	bcd_child_names_accept(name);
 	bcd_spi_end(&rights);
 	bcd_decided("resume", name, NULL, was, NULL);
 	bcd_feed_free(feed);

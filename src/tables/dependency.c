@@ -10,6 +10,7 @@
 #include "base/compat.h"
 #include "base/db.h"
 #include "tables/dependency.h"
+#include "tables/table_names.h"
 
 static BcdStatement select_of = {
 	"SELECT dependency_id::int8, child::oid::int8, parent_key, lookup FROM bcdelta.dependency"
@@ -72,8 +73,8 @@ bcd_dependency_read(int32 id, BcdDependency *dependency)
 }
 
 static BcdStatement insert_dependency = {
-	"INSERT INTO bcdelta.dependency (feed, child, parent_key, lookup)"
-	" SELECT feed, $2, $3, $4 FROM bcdelta.feed WHERE feed = $1 FOR KEY SHARE"
+	"INSERT INTO bcdelta.dependency (feed, child, parent_key, lookup, child_name)"
+	" SELECT feed, $2, $3, $4, " BCD_NAME_OF_TABLE("$2") " FROM bcdelta.feed WHERE feed = $1 FOR KEY SHARE"
 	" ON CONFLICT (feed, child, parent_key) DO NOTHING",
 	4, {TEXTOID, REGCLASSOID, NAMEARRAYOID, TEXTOID}
 };

@@ -13,6 +13,7 @@
 #include "tables/authority.h"
 #include "tables/feed.h"
 #include "tables/move.h"
+#include "tables/table_names.h"
 
 static BcdStatement select_feed = {
 	"SELECT feed_id, feed, source::oid::int8, server, resource, fields, on_delete, options,"
@@ -80,8 +81,8 @@ bcd_feed_row_read(const char *feed, BcdFeedRow *row)
 
 static BcdStatement insert_feed = {
 	"INSERT INTO bcdelta.feed (feed, source, server, resource, key, fields, capture, on_delete,"
-	" on_conflict, options, owner, home, filter, key_types)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
+	" on_conflict, options, owner, home, filter, source_name, key_types)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, " BCD_NAME_OF_TABLE("$2") ","
 	"  ARRAY(SELECT a.atttypid::regtype FROM unnest($5) WITH ORDINALITY AS k (name, n)"
 	"   JOIN pg_attribute AS a ON a.attrelid = $2 AND a.attname = k.name ORDER BY k.n))"
 	" ON CONFLICT (feed) DO NOTHING",

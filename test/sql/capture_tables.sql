@@ -159,6 +159,24 @@ SELECT trouble('lone');
 ROLLBACK;
 SELECT bcdelta.untrack('lone');
 
+-- a reload that swaps tables by renaming them
+CREATE TABLE nightly (id int PRIMARY KEY, name text);
+CREATE TABLE nightly_part (nightly_id int, name text);
+SELECT bcdelta.track('nightly', 'shop', 'brand', '{"name": "name"}');
+SELECT bcdelta.depends('nightly', 'nightly_part', '{nightly_id}');
+ALTER TABLE nightly RENAME TO nightly_old;
+CREATE VIEW nightly AS SELECT * FROM nightly_old;
+SELECT trouble('nightly');
+DROP VIEW nightly;
+CREATE TABLE nightly (LIKE nightly_old INCLUDING ALL);
+ALTER TABLE nightly_part RENAME TO nightly_part_old;
+CREATE TABLE nightly_part (LIKE nightly_part_old);
+SELECT trouble('nightly');
+SELECT bcdelta.resume('nightly');
+SELECT trouble('nightly');
+SELECT bcdelta.untrack('nightly');
+DROP TABLE nightly, nightly_old, nightly_part, nightly_part_old;
+
 --
 -- Row triggers
 --

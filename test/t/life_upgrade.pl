@@ -121,7 +121,7 @@ sub copy_shop
 		(map { "--exclude-table-data=bcdelta.$_*" } qw(journal adjustment conflict stage authority cutover cutover_step criterion signature template)), $node->connstr('new') ], 'pg_dump');
 	# columns that 0.1.0 does not have
 	my $dump = slurp_file($file);
-	foreach my $column ([ feed => 'policies' ], [ feed => 'merged' ], [ schedule => 'told_run_id' ], [ schedule => 'alert' ], [ schedule => 'mode' ],
+	foreach my $column ([ feed => 'source_name' ], [ dependency => 'child_name' ], [ feed => 'policies' ], [ feed => 'merged' ], [ schedule => 'told_run_id' ], [ schedule => 'alert' ], [ schedule => 'mode' ],
 		map { my $column = $_; map { [ $_ => $column ] } qw(change change_1 change_2) } qw(application by_role dependency_id))
 	{
 		$dump =~ s{^(COPY bcdelta\.$column->[0] \(.*), $column->[1](\) .*\n)((?:.*\n)*?)(?=\\\.$)}{ my ($a, $b, $rows) = ($1, $2, $3); $rows =~ s/\t[^\t\n]*$//mg; "$a$b$rows" }em
