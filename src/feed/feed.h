@@ -123,6 +123,7 @@ typedef struct BcdFeed
 	BcdLists   *lists;			/* of the run that it is read for, or of an
 								 * estimate, or NULL */
 	SPIPlanPtr	plans[BCD_NPLANS];	/* that have been made, else NULL */
+	bool		apart;			/* no query may read several of its rows */
 } BcdFeed;
 
 typedef enum BcdRowState

@@ -60,6 +60,8 @@ bcd_feed_select(const BcdFeed *feed, const char *condition)
  * planning a mapping that reads several views takes as long as evaluating it
  * for many rows.  Of a partitioned table, a plan for one key may need a single
  * partition.
+ *
+ * Returns NULL if many rows cannot be read by one query.
  */
 static SPIPlanPtr
 row_plan(const BcdFeed *feed, const char *sql, bool many)
@@ -72,6 +74,8 @@ row_plan(const BcdFeed *feed, const char *sql, bool many)
 	for (i = 0; i < feed->nkeys; i++)
 		types[i] = many ? get_array_type(feed->keys[i].type) : feed->keys[i].type;
 	plan = SPI_prepare_cursor(sql, feed->nkeys, types, options);
+	if (plan && many && bcd_plan_shares(plan))
+		return NULL;
 	if (plan == NULL || SPI_keepplan(plan) != 0)
 		elog(ERROR, "could not prepare a query of feed \"%s\": %s", feed->name,
 			 SPI_result_code_string(SPI_result));
@@ -108,26 +112,15 @@ filter_query(const BcdFeed *feed, const char *condition)
 	return psprintf("SELECT FROM %s WHERE %s%s", bcd_feed_from(feed), condition, filter_sql(feed));
 }
 
-/* Can rows of the source be read together? */
-bool
-bcd_rows_together(const BcdFeed *feed)
-{
-	int			i;
-
-	for (i = 0; i < feed->nkeys; i++)
-		if (!OidIsValid(get_array_type(feed->keys[i].type)))
-			return false;
-	return get_rel_relkind(feed->source) == RELKIND_RELATION;
-}
-
 /*
  * Plans the query that reads rows by arrays of the columns of their keys. There
  * is a row for each key, in the order of the arrays: the columns of the mapping,
  * whether the row was found, and the key's place in the arrays.
  *
- * LATERAL and OFFSET let nothing be computed for a row before it is fetched.  No
- * expression that is valid for a single row can mean one of our columns, whose
- * names nobody else uses.
+ * LATERAL and LIMIT let nothing be computed for a row before it is fetched, nor
+ * for another row of the same key, which child tables may have.  No expression
+ * that is valid for a single row can mean one of our columns, whose names nobody
+ * else uses.
  */
 static SPIPlanPtr
 plan_for_many(const BcdFeed *feed, bool filter_only)
@@ -150,7 +143,7 @@ plan_for_many(const BcdFeed *feed, bool filter_only)
 	return row_plan(feed,
 					psprintf("SELECT found.*, \"bcdelta place\""
 							 " FROM ROWS FROM (%s) WITH ORDINALITY AS keys (%s\"bcdelta place\")"
-							 " LEFT JOIN LATERAL (SELECT one.*, true FROM (%s) AS one OFFSET 0) AS found ON true",
+							 " LEFT JOIN LATERAL (SELECT one.*, true FROM (%s) AS one LIMIT 1) AS found ON true",
 							 arrays.data, names.data,
 							 filter_only ? filter_query(feed, condition.data) : values_sql(feed, condition.data)),
 					true);
@@ -158,7 +151,7 @@ plan_for_many(const BcdFeed *feed, bool filter_only)
 
 /*
  * Returns a plan that reads rows; as the feed's owner. An error is a fault of
- * the mapping.
+ * the mapping.  NULL: rows of this feed have to be read alone.
  */
 SPIPlanPtr
 bcd_row_plan_for(BcdFeed *feed, BcdPlan plan)
@@ -166,7 +159,10 @@ bcd_row_plan_for(BcdFeed *feed, BcdPlan plan)
 	bool		filter_only = plan == BCD_PLAN_FILTER || plan == BCD_PLAN_FILTERS;
 
 	if (feed->plans[plan] == NULL && (plan == BCD_PLAN_ROWS || plan == BCD_PLAN_FILTERS))
+	{
 		feed->plans[plan] = plan_for_many(feed, filter_only);
+		feed->apart = feed->plans[plan] == NULL;
+	}
 	else if (feed->plans[plan] == NULL)
 	{
 		char	   *condition = bcd_key_condition(feed);

@@ -12,6 +12,7 @@
 
 extern SPIPlanPtr bcd_row_plan(const BcdFeed *feed, const char *sql);
 extern SPIPlanPtr bcd_row_plan_for(BcdFeed *feed, BcdPlan plan);
+extern bool bcd_plan_shares(SPIPlanPtr plan);
 extern bool bcd_rows_together(const BcdFeed *feed);
 extern void bcd_row_set_payload(BcdFeed *feed, BcdRow *row);
 extern void bcd_row_try_filter(BcdFeed *feed, const char *key, BcdRow *row);

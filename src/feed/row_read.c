@@ -103,17 +103,15 @@ fetch_one(Reading *r)
 		Datum	   *arrays = key_arrays(r);
 		SPIPlanPtr	plan = bcd_row_plan_for(r->feed, r->filter_only ? BCD_PLAN_FILTERS : BCD_PLAN_ROWS);
 
+		if (plan == NULL)
+			elog(ERROR, "rows of feed \"%s\" have to be read alone", r->feed->name);
 		r->portal = SPI_cursor_open(NULL, plan, arrays, NULL, true);
 		bcd_ref_forget();
 		bcd_named_forget();
 	}
-	do
-	{
-		SPI_cursor_fetch(r->portal, true, 1);
-		if (SPI_processed == 0)
-			elog(ERROR, "could not read feed \"%s\": no more rows", r->feed->name);
-		/* a key that is not unique has more than one row */
-	} while (bcd_column_int64(0, SPI_tuptable->tupdesc->natts, NULL) <= r->at);
+	SPI_cursor_fetch(r->portal, true, 1);
+	if (SPI_processed != 1 || bcd_column_int64(0, SPI_tuptable->tupdesc->natts, NULL) != r->at + 1)
+		elog(ERROR, "could not read feed \"%s\": there is no next row", r->feed->name);
 }
 
 /* The feed's code, behind the guard */
@@ -196,7 +194,7 @@ bcd_row_error_passes(int sqlerrcode)
 /*
  * The current error is the outcome of the row whose turn it is.  If it came in
  * a query for several rows, the row is read once more, unless that took too
- * long: an expression may have failed because of what it left behind for
+ * long or was cancelled: an expression may have failed because of what it left behind for
  * another row, such as an open cursor, and before the query is open, the error
  * may be that of another key.  Returns how many rows have an outcome.
  */
@@ -207,7 +205,8 @@ note_error(Reading *r)
 	BcdRow	   *row = &r->rows[r->at];
 
 	FlushErrorState();
-	r->failed = r->n > 1 && (r->portal == NULL || error->sqlerrcode != BCD_ERRCODE_OVERTIME);
+	r->failed = r->n > 1 && error->sqlerrcode != ERRCODE_QUERY_CANCELED &&
+		(r->portal == NULL || error->sqlerrcode != BCD_ERRCODE_OVERTIME);
 	if (r->failed)
 		return r->at;
 	row->state = bcd_row_error_passes(error->sqlerrcode) ? BCD_ROW_HELD_UP : BCD_ROW_INVALID;
@@ -337,7 +336,7 @@ read_expected(void)
 	do
 	{
 		Reading		r = {expected.feed, expected.keys + expected.next,
-			expected.alone ? 1 : Min(expected.nkeys - expected.next, BCD_ROWS_TOGETHER),
+			expected.alone || expected.feed->apart ? 1 : Min(expected.nkeys - expected.next, BCD_ROWS_TOGETHER),
 		expected.filter_only, expected.rows};
 
 		expected.nrows = read_rows(&r);

@@ -83,4 +83,61 @@ EOC
 	is(join(' ', grep { !/missing_in_store/ } @{ $shop->discrepancies }), 'item|["1", "b"]|missing_in_source', 'a verify finds the one that is gone');
 };
 
+subtest 'parts of a mapping that do not depend on the row are computed for each row' => sub {
+	$shop->sql(<<'EOC');
+CREATE TABLE stray (id int PRIMARY KEY, name text);
+CREATE TABLE lucky (id int PRIMARY KEY);
+SELECT bcdelta.track('stray', 'shop', 'product', '{"sku": "''S-'' || id", "name": "name", "type": "''physical''", "weight": "1", "price": "id",
+	"brand_id": "(SELECT bcdelta.ref(''maker'', 99))"}');
+SELECT bcdelta.track('lucky', 'shop', 'brand', '{"name": "''Lucky '' || id || '' '' || (SELECT random())"}');
+INSERT INTO stray SELECT i, 'Stray ' || i FROM generate_series(1, 40) AS i;
+INSERT INTO lucky SELECT generate_series(1, 40);
+EOC
+	is(outcomes('stray'), 'deferred 40', 'all rows wait for the same one');
+	my %numbers = map { $_->{name} =~ /^Lucky \d+ (.*)/ ? ($1 => 1) : () } @{ $store->state('brands') };
+	is(scalar(keys %numbers), 40, 'and each has a random number of its own');
+};
+
+subtest 'a second row of the same key does not matter to the next key' => sub {
+	$shop->sql(<<'EOC');
+CREATE TABLE ware (id int PRIMARY KEY, maker int DEFAULT 1, name text);
+CREATE TABLE old_ware () INHERITS (ware);
+SELECT bcdelta.track('ware', 'shop', 'product', '{"sku": "''W-'' || id", "name": "name", "type": "''physical''", "weight": "1", "price": "id",
+	"brand_id": "bcdelta.ref(''maker'', maker)"}');
+INSERT INTO old_ware SELECT i, 99, 'Old ware ' || i FROM generate_series(2, 40, 3) AS i;
+INSERT INTO ware SELECT i, 1, 'Ware ' || i FROM generate_series(1, 40) AS i;
+EOC
+	is(outcomes('ware'), 'created 40', 'each row has its own outcome');
+};
+
+subtest 'one query reads them' => sub {
+	$shop->sql(<<'EOC');
+CREATE TABLE shelf (id int PRIMARY KEY);
+CREATE TABLE thing (id int PRIMARY KEY);
+CREATE TABLE thing_shelf (thing int, shelf int, PRIMARY KEY (thing, shelf));
+SELECT bcdelta.track('shelf', 'shop', 'category', '{"name": "''Shelf '' || id"}');
+SELECT bcdelta.track('thing', 'shop', 'product', $$ {"sku": "'T-' || id", "name": "'Thing ' || id || ' of ' || (SELECT count(*) FROM pg_cursors)", "type": "'physical'",
+	"weight": "1", "price": "id", "categories": "(SELECT jsonb_agg(bcdelta.ref('shelf', t.shelf) ORDER BY t.shelf) FROM public.thing_shelf AS t WHERE t.thing = thing.id)"} $$);
+INSERT INTO shelf SELECT generate_series(1, 3);
+INSERT INTO thing SELECT generate_series(1, 20);
+INSERT INTO thing_shelf SELECT i, 1 + (i + j) % 3 FROM generate_series(1, 20) AS i, generate_series(1, 2) AS j;
+EOC
+	is(outcomes('thing'), 'created 20', 'with references in subqueries');
+	is(scalar(grep { $_->{name} =~ /^Thing \d+ of 1$/ } @{ $store->state('products') }), 20, 'through a cursor');
+};
+
+subtest 'to cancel the query holds up the row that is being read' => sub {
+	$shop->sql("ALTER SYSTEM SET bcdelta.mapping_timeout = '20s'");
+	$shop->sql('SELECT pg_reload_conf()');
+	$shop->sql("INSERT INTO article (id, does) SELECT i, CASE i WHEN 105 THEN 'waits' END FROM generate_series(101, 120) AS i");
+	my $push = $shop->start;
+	my $sleeping = "FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND backend_type ~ 'bcdelta'";
+	$shop->wait_for("SELECT pg_cancel_backend(pid) $sleeping");
+	$shop->wait_for("SELECT count(*) FROM bcdelta.link WHERE feed = 'article' AND key ~ '^1..\$'", 19);
+	is($shop->sql("SELECT key, coalesce(last_error, '') ~ 'longer' FROM bcdelta.pending WHERE feed = 'article' AND key ~ '^1..\$'"), '105|f', 'the others are sent before it is read again');
+	$shop->sql('UPDATE article SET does = NULL WHERE id = 105');
+	$shop->wait_for("SELECT r.state <> 'running' FROM (SELECT state FROM bcdelta.run ORDER BY run_id DESC LIMIT 1) AS r, (SELECT count(pg_cancel_backend(pid)) AS n $sleeping) AS c WHERE c.n >= 0");
+	$push->finish;
+};
+
 done_testing();
