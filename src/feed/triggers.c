@@ -376,6 +376,11 @@ static BcdStatement select_above = {
 	1, {OIDARRAYOID}
 };
 
+static BcdStatement select_unlogged = {
+	"SELECT oid::regclass::text FROM pg_class WHERE oid = ANY ($1) AND relpersistence = 'u' LIMIT 1",
+	1, {OIDARRAYOID}
+};
+
 static BcdStatement select_stray = {
 	"SELECT tgrelid::regclass::text FROM pg_trigger"
 	" WHERE tgfoid = 'bcdelta.capture()'::regprocedure"
@@ -426,6 +431,9 @@ triggers_trouble(const BcdTriggerSet *set, List *relids)
 						bcd_column_text(0, 1), bcd_column_text(0, 2),
 						set->dependency_id != 0 ? "let the feed depend on the parent, or capture by row" :
 						"track the parent, or this table with capture => 'row'");
+	if (bcd_execute(&select_unlogged, args, NULL) > 0)
+		return psprintf("table %s is unlogged: a crash of the server empties it, which nothing captures; ALTER TABLE ... SET LOGGED",
+						bcd_column_text(0, 1));
 	args[1] = CStringGetTextDatum(name_pattern(set));
 	if (bcd_execute(&select_stray, args, NULL) == 0)
 		return NULL;

@@ -174,6 +174,12 @@ CREATE TABLE nightly_part (LIKE nightly_part_old);
 SELECT trouble('nightly');
 SELECT bcdelta.resume('nightly');
 SELECT trouble('nightly');
+-- a table that becomes unlogged
+ALTER TABLE nightly_old SET UNLOGGED;
+SELECT trouble('nightly');
+SELECT bcdelta.resume('nightly');
+ALTER TABLE nightly_old SET LOGGED;
+SELECT trouble('nightly');
 SELECT bcdelta.untrack('nightly');
 DROP TABLE nightly, nightly_old, nightly_part, nightly_part_old;
 
