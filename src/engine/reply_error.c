@@ -396,6 +396,9 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 	 */
 	if (verdict == BCD_GONE && (job->stage == BCD_READ || job->stage == BCD_LOOKUP) && !job->below && job->lane->feed->resource->id)
 		verdict = BCD_TROUBLE;
+	/* what records without an id are part of has to be missing twice */
+	if (verdict == BCD_GONE && job->stage == BCD_READ && job->lane->feed->resource->id == NULL && first_item(job)->attempts == 0)
+		verdict = BCD_TROUBLE;
 	if (bcd_create_singly(job, verdict, text))
 		return;
 	if (verdict == BCD_TOO_LARGE && ask_for_less(job) && job->nitems == 1)

@@ -170,6 +170,14 @@ EOC
 	$store->unfault;
 	is_deeply([ map { $_->{sku} } @{ $store->state('price_records') } ], ['T-2S'], 'a 404 to its removal and one to the read after that') or diag(explain($shop->outcomes));
 	is_deeply($shop->pending, {}, 'leave nothing') or diag(explain($shop->errors));
+	$store->fault({ match => { method => 'GET', path => 'pricelists/\d+/records' }, times => 1, do => { status => 404 } });
+	$shop->sql(q(SELECT bcdelta.set_conflict('prices', 'price', 'review'); UPDATE prices SET price = 2));
+	$shop->push;
+	$shop->wait_for(q(SELECT NOT EXISTS (SELECT FROM bcdelta.pending WHERE next_attempt_at > clock_timestamp())));
+	$shop->push if %{ $shop->pending };
+	$store->unfault;
+	is_deeply($shop->pending, {}, 'one to the read before a change is not believed, either') or diag(explain($shop->errors));
+	is($store->state('price_records')->[0]{price}, 2, 'and the change arrives');
 };
 
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
