@@ -244,7 +244,7 @@ subtest 'the clocks change while the worker runs: hours follow them' => sub {
 	my $zone = changing_zone('back', $change, '13:00:05');
 	is($shop->sql("SELECT to_char(to_timestamp($change - 1) AT TIME ZONE '$zone', 'HH24:MI:SS ') || to_char(to_timestamp($change) AT TIME ZONE '$zone', 'HH24:MI:SS')"), '13:00:04 12:00:05', 'the time zone is as it should be');
 	$schedule->('autumn', '12:00-12:30', $zone);
-	is($seconds->("next_run_at) FROM bcdelta.schedule WHERE name = 'autumn' AND (true"), "$change.000000", 'the hours come again with the change');
+	cmp_ok($seconds->("next_run_at) FROM bcdelta.schedule WHERE name = 'autumn' AND (true"), '==', $change, 'the hours come again with the change');
 	ends('autumn', 'succeeded');
 	cmp_ok($seconds->("started_at) FROM bcdelta.run WHERE schedule = 'autumn' AND (true"), '>=', $change, 'the run begins with it');
 
