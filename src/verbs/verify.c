@@ -83,7 +83,7 @@ tell_unknown(BcdRun *run, const BcdItem *item)
 static bool
 is_only_look(const BcdLane *lane)
 {
-	return lane->phase == AGAIN || lane->run->only != NULL;
+	return lane->phase == AGAIN || lane->run->only != NULL || bcd_verify_is(lane->run, "sample");
 }
 
 /* Reads the record of a source row, or reports that it has none. */

@@ -72,6 +72,8 @@ EOC
 	$shop->sql('DELETE FROM maker WHERE id = 77');
 	is($looks->(), 198, 'with its link, too, if a row is gone');
 	is_deeply($shop->discrepancies, ['maker|77|missing_in_source'], 'which is found');
+	$shop->verify(q('maker', mode => 'sample', sample => 100));
+	is_deeply($shop->discrepancies, ['maker|77|missing_in_source'], 'by a sample that has it, too');
 };
 
 done_testing();
