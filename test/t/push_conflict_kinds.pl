@@ -357,6 +357,13 @@ EOC
 	$store->settings({ stock_delay_ms => 0 });
 };
 
+# The requests; where time passes, a record may be read once more
+sub requests
+{
+	my @calls = map { "$_->{method} " . ($_->{path} =~ s/.*\///r) } $store->journal;
+	return [ map { $_ > 0 && $calls[$_] =~ /^GET/ && $calls[$_] eq $calls[ $_ - 1 ] ? () : $calls[$_] } 0 .. $#calls ];
+}
+
 SKIP: {
 	skip('needs a worker with assertions', 1) unless $shop->has_points;
 	subtest 'a record that was read too long before its write is read again' => sub {
@@ -371,7 +378,7 @@ SKIP: {
 		$pushing->finish;
 		is_deeply([ map { price($_) } qw(ra rb) ], [ 15, 20 ], 'an edit meanwhile is seen');
 		is_deeply([ map { record($_)->{weight} } qw(ra rb) ], [ 2, 2 ], 'the rest is written');
-		is_deeply([ map { $_->{method} } $store->journal ], [qw(GET PUT GET PUT)], 'with one more read');
+		is_deeply(requests(), [ map { "$_ products" } qw(GET PUT GET PUT) ], 'with one more read');
 	};
 
 	subtest 'what a read has found no longer counts when the record is read again' => sub {
@@ -390,7 +397,7 @@ SKIP: {
 		edit('over', { price => 10 });
 		edit('anew', { price => 16 });
 		$pushing->finish;
-		is_deeply([ map { $_->{method} } $store->journal ], [qw(GET PUT GET PUT)], 'read twice');
+		is_deeply(requests(), [ map { "$_ products" } qw(GET PUT GET PUT) ], 'read twice');
 		is_deeply([ map { price($_) } qw(over anew) ], [ 20, 16 ], 'the values');
 		is_deeply([ map { state_of($_) || 'done' } qw(over anew) ], [ 'done', 'review' ], 'what waits for a person');
 		is_deeply([ map { conflict($_) ? 'open' : 'over' } qw(over anew) ], [ 'over', 'open' ], 'what is open');
@@ -406,9 +413,7 @@ SKIP: {
 		until (grep { ($_->{status} // 0) == 429 } $store->journal) { select undef, undef, undef, 0.02; }
 		$edit->();
 		$pushing->finish;
-		# where time passes, a record may be read once more
-		my @calls = map { "$_->{method} " . ($_->{path} =~ s/.*\///r) } $store->journal;
-		return [ map { $_ > 0 && $calls[$_] =~ /^GET/ && $calls[$_] eq $calls[ $_ - 1 ] ? () : $calls[$_] } 0 .. $#calls ];
+		return requests();
 	}
 
 	subtest 'so it is before it is hidden or deleted, because its row is gone' => sub {
@@ -440,8 +445,9 @@ EOC
 		$shop->push;
 		my $id = $shop->id('stocked', 'sa');
 		$shop->sql('UPDATE stocked SET price = 20, level = 7');
-		is_deeply(delayed({ path => '/inventory/adjustments/absolute' }, sub { $store->api(PUT => '/inventory/adjustments/absolute', { reason => 'count', items => [ { product_id => 0 + $id, location_id => 1, quantity => 3 } ] }) }),
-			[ 'GET products', 'PUT products', 'PUT absolute', 'PUT absolute', 'GET products', 'PUT absolute' ], 'read once more');
+		my $edit = sub { $store->api(PUT => '/inventory/adjustments/absolute', { reason => 'count', items => [ { product_id => 0 + $id, location_id => 1, quantity => 3 } ] }) };
+		like(join(', ', @{ delayed({ path => '/inventory/adjustments/absolute' }, $edit) }),
+			qr/^GET products, PUT products, (GET products, )?PUT absolute, (GET products, )?PUT absolute, GET products, PUT absolute$/, 'read once more');
 		my %record = map { $_->{sku} => $_ } @{ $store->state('products') };
 		is_deeply([ map { $record{$_}{inventory_level} } qw(sa sb) ], [ 3, 7 ], 'what was edited meanwhile stays');
 		is_deeply([ map { $record{$_}{price} + 0 } qw(sa sb) ], [ 20, 20 ], 'the first part is written');
