@@ -446,10 +446,10 @@ COMMENT ON COLUMN bcdelta.feed.policies IS
 
 ALTER TABLE bcdelta.feed ADD COLUMN source_name name[];
 COMMENT ON COLUMN bcdelta.feed.source_name IS
-'schema and name of the source when the feed was made or resumed; bcdelta.status reports another table that has taken the name since';
+'schema and name of the source when the feed was made, or was resumed without being paused; bcdelta.status reports another table that has taken the name since';
 ALTER TABLE bcdelta.dependency ADD COLUMN child_name name[];
 COMMENT ON COLUMN bcdelta.dependency.child_name IS
-'schema and name of the child table when the feed came to depend on it, or was resumed';
+'schema and name of the child table when the feed came to depend on it, or was resumed without being paused';
 UPDATE bcdelta.feed SET source_name = (SELECT ARRAY[n.nspname, c.relname] FROM pg_catalog.pg_class AS c
 	JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE c.oid OPERATOR(pg_catalog.=) source);
 UPDATE bcdelta.dependency SET child_name = (SELECT ARRAY[n.nspname, c.relname] FROM pg_catalog.pg_class AS c

@@ -72,7 +72,7 @@ COMMENT ON COLUMN bcdelta.feed.filter IS
 COMMENT ON COLUMN bcdelta.feed.key_types IS
 'the types of the key columns with which the keys of links and pending rows were written; resume() rewrites the keys if the types have changed';
 COMMENT ON COLUMN bcdelta.feed.source_name IS
-'schema and name of the source when the feed was made or resumed; bcdelta.status reports another table that has taken the name since';
+'schema and name of the source when the feed was made, or was resumed without being paused; bcdelta.status reports another table that has taken the name since';
 COMMENT ON COLUMN bcdelta.feed.version IS
 'incremented by alter_feed(); a run that has read an older version reads the feed again';
 COMMENT ON COLUMN bcdelta.feed.crashes IS
@@ -100,7 +100,7 @@ COMMENT ON COLUMN bcdelta.dependency.parent_key IS
 COMMENT ON COLUMN bcdelta.dependency.lookup IS
 'a query that takes the columns parent_key as $1 and so on, and returns the keys of the rows to mark; null: the columns are the key';
 COMMENT ON COLUMN bcdelta.dependency.child_name IS
-'schema and name of the child table when the feed came to depend on it, or was resumed';
+'schema and name of the child table when the feed came to depend on it, or was resumed without being paused';
 COMMENT ON COLUMN bcdelta.dependency.dependency_id IS 'identifies the table and its columns in triggers';
 
 CREATE TABLE bcdelta.change (

@@ -111,8 +111,12 @@ resume(const char *name, bool same_store)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("feed \"%s\" does not exist", feed->name)));
-	bcd_feed_name_accept(name);
-	bcd_child_names_accept(name);
+	/* who resumes a paused feed may not have seen that a table was replaced */
+	if (was == NULL)
+	{
+		bcd_feed_name_accept(name);
+		bcd_child_names_accept(name);
+	}
 	bcd_spi_end(&rights);
 	bcd_decided("resume", name, NULL, was, NULL);
 	bcd_feed_free(feed);

@@ -15,7 +15,7 @@ char *
 bcd_words_of_taken(int row)
 {
 	return psprintf("table %s has been renamed, and another table is called %s now: changes of that one are not captured;"
-					" let a feed follow it, or accept the names with bcdelta.resume()",
+					" let a feed follow it, or accept the names by bcdelta.resume(), which does that if the feed is not paused",
 					bcd_column_text(row, 1), bcd_column_text(row, 2));
 }
 

@@ -172,6 +172,9 @@ CREATE TABLE nightly (LIKE nightly_old INCLUDING ALL);
 ALTER TABLE nightly_part RENAME TO nightly_part_old;
 CREATE TABLE nightly_part (LIKE nightly_part_old);
 SELECT trouble('nightly');
+SELECT bcdelta.pause('nightly');
+SELECT bcdelta.resume('nightly');
+SELECT trouble('nightly') <> '' AS resuming_is_not_accepting;
 SELECT bcdelta.resume('nightly');
 SELECT trouble('nightly');
 -- a table that becomes unlogged
