@@ -246,6 +246,9 @@ decide_not_found(BcdJob *job, BcdItem *item, char *text)
 		else
 			decide_trouble(job, item, text);
 	}
+	else if (job->stage == BCD_READ && bcd_is_keyed(item) && !job->run->kind->claims)
+		job->run->kind->decide_read(item, NULL);	/* what it is part of is
+													 * gone */
 	else if (job->below)
 	{
 		bcd_decide_stage(item, BCD_READ);	/* in the list of all records */
@@ -417,8 +420,8 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 		return;
 	else if ((verdict == BCD_REFUSED || verdict == BCD_CONFLICT) && bcd_set_apart(job))
 		return;
-	/* all records of a delete are read at once */
-	if (verdict != BCD_TROUBLE && !(verdict == BCD_GONE && job->stage == BCD_REMOVE) &&
+	/* all records of a delete, or at one path, are missing at once */
+	if (verdict != BCD_TROUBLE && !(verdict == BCD_GONE && (job->stage == BCD_REMOVE || job->stage == BCD_READ)) &&
 		(bcd_split(job, (job->nitems + 1) / 2) || bcd_split_elements(job)))
 		return;
 	dlist_foreach(iter, &job->items)

@@ -186,6 +186,23 @@ subtest 'verify reads them by filters, and lists what differs' => sub {
 	is($shop->verify(q('price'))->{conflicts}, 0, 'and nothing differs');
 };
 
+subtest 'a price list that is gone: its records are missing, and its rows fail together' => sub {
+	my $rows = $shop->value(q(SELECT count(*) AS n FROM price WHERE list = 4))->{n};
+	$store->settings({ price_lists => [3] });
+	$shop->clear;
+	my $run = $shop->verify(q('price'));
+	is($run->{state}, 'succeeded', 'verify compares the others') or diag(explain($run));
+	is($shop->value(q(SELECT count(*) AS n FROM bcdelta.discrepancy WHERE kind = 'missing_in_store' AND address LIKE '4/%'))->{n}, $rows, "all $rows are listed");
+	cmp_ok(scalar @{ $shop->calls }, '<=', 60, 'and not read one by one') or diag(explain($shop->calls));
+	$shop->sql(q(UPDATE price SET net = net + 1 WHERE id % 10 = 0));
+	$shop->clear;
+	$shop->push;
+	cmp_ok(scalar @{ $shop->calls }, '<=', 15, 'nor are they written one by one') or diag(explain($shop->calls));
+	my $stopped = $shop->value(q(SELECT array_agg(DISTINCT last_error) AS e FROM bcdelta.pending WHERE state = 'failed'))->{e};
+	like("@$stopped", qr/price list 4 was not found/i, 'their errors name it');
+	$store->settings({ price_lists => [ 3, 4 ] });
+};
+
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
 is($store->counts->{throttled}{concurrency} // 0, 0, 'one request at a time');
 done_testing();
