@@ -160,6 +160,7 @@ bcdelta_set_authority(PG_FUNCTION_ARGS)
 	BcdRights	rights;
 	List	   *before;
 	char	   *whole;
+	bool		existed;
 	Jsonb	   *detail;
 
 	bcd_check_writable("bcdelta.set_authority()");
@@ -188,8 +189,15 @@ bcdelta_set_authority(PG_FUNCTION_ARGS)
 				 errhint("Give the resource another owner first, without a field.")));
 	before = bcd_feed_rules(server);
 	MemoryContextSwitchTo(cxt);
-	bcd_authority_set(server, stage, resource, field, owner, by, note);
+	existed = bcd_authority_set(server, stage, resource, field, owner, by, note);
 	MemoryContextSwitchTo(cxt);
+
+	/*
+	 * the rule of a field that has ceased to exist can be removed; a mistyped
+	 * name is an error
+	 */
+	if (field && !owner && !existed)
+		check_field(r, field, "source");
 	bcd_rules_follow(server, before);
 	bcd_spi_end(&rights);
 	detail = bcd_detail_text(bcd_detail_text(NULL, "stage", stage), "resource", resource);

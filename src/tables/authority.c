@@ -25,13 +25,17 @@ static BcdStatement insert_rule = {
 	7, {NAMEOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 };
 
-/* Sets a rule of a store; owner NULL: what comes with bcdelta applies again. */
-void
+/*
+ * Sets a rule of a store; owner NULL: what comes with bcdelta applies again.
+ * Returns whether there was a rule before.
+ */
+bool
 bcd_authority_set(const char *server, const char *stage, const char *resource, const char *field,
 				  const char *owner, const char *by, const char *note)
 {
 	char		nulls[] = "       ";
 	Datum		args[7];
+	bool		existed;
 
 	args[0] = bcd_name_datum(server);
 	args[1] = CStringGetTextDatum(stage);
@@ -40,9 +44,10 @@ bcd_authority_set(const char *server, const char *stage, const char *resource, c
 	args[4] = bcd_text_or_null(owner, &nulls[4]);
 	args[5] = bcd_text_or_null(note, &nulls[5]);
 	args[6] = bcd_text_or_null(by, &nulls[6]);
-	(void) bcd_execute(&delete_rule, args, nulls);
+	existed = bcd_execute(&delete_rule, args, nulls) > 0;
 	if (owner)
 		(void) bcd_execute(&insert_rule, args, nulls);
+	return existed;
 }
 
 static BcdStatement select_whole = {

@@ -16,7 +16,7 @@
 	"  AND n.field IS NOT NULL AND n.owner IN ('feed', 'source', 'newest', 'review'))," \
 	" EXISTS (SELECT FROM bcdelta.authority_now AS n WHERE n.server = feed.server AND n.resource = feed.resource AND n.owner = 'store')"
 
-extern void bcd_authority_set(const char *server, const char *stage, const char *resource, const char *field,
+extern bool bcd_authority_set(const char *server, const char *stage, const char *resource, const char *field,
 							  const char *owner, const char *by, const char *note);
 extern char *bcd_authority_of(const char *server, const char *stage, const char *resource);
 extern int64 bcd_authority_rename_server(const char *from, const char *to);

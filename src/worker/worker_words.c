@@ -134,5 +134,5 @@ bcd_worker_hint(void)
 						quote_identifier(database));
 	if (RecoveryInProgress())
 		return "Use the primary server.";
-	return "See the server log for the reason; max_worker_processes may be too small.";
+	return "A worker that has ended is started again within a minute; the server log says why it ended.";
 }

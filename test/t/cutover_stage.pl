@@ -76,6 +76,8 @@ subtest 'a field that the store owns is left alone, and sent when it does not ow
 	$shop->verify("feed => 'articles'");
 	is_deeply($shop->discrepancies, [], 'it is no difference');
 	$shop->sql("SELECT bcdelta.set_authority('shop', 'freeze', 'product', NULL, field => 'price')");
+	my (undef, undef, $mistyped) = $node->psql('shop', "SELECT bcdelta.set_authority('shop', 'freeze', 'product', NULL, field => 'prise')");
+	like($mistyped, qr/resource product has no field "prise"\nHINT:  Its fields are /, 'a mistyped field is an error');
 	pushed();
 	%product = map { $_->{sku} => "$_->{name} $_->{price}" } @{ $store->state('products') };
 	is_deeply([ @product{qw(A-3 A-4)} ], [ 'Third 33', 'Article 4 44' ], 'the source owns it again');
