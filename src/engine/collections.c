@@ -18,6 +18,7 @@
 #include "engine/collections.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
+#include "engine/shown.h"
 #include "engine/stage.h"
 #include "feed/difference.h"
 #include "feed/feed.h"
@@ -162,7 +163,7 @@ bcd_known_created(const BcdItem *item, const cJSON *record)
 			empty_collection();
 		known = bcd_payload_set_collection(known, facet->collection, wanted);
 	}
-	return known;
+	return bcd_with_shown(item, known, record);
 }
 
 static const BcdTask *

@@ -33,6 +33,7 @@
 #include "engine/newest.h"
 #include "engine/repeated.h"
 #include "engine/sent_fields.h"
+#include "engine/shown.h"
 #include "feed/policy.h"
 #include "payload/address.h"
 #include "payload/payload.h"
@@ -360,14 +361,18 @@ bcd_without_edits(BcdItem *item, Jsonb *read, const cJSON *record)
 {
 	const BcdFeed *feed = item->lane->feed;
 	bool		found = !item->linked || item->looked_up;
-	Reading		r = {item, record, NULL, read};
+	Reading		r = {item, record};
 	MemoryContext old;
 
 	bcd_repeated_was_read(item, record);
 	item->decision.judged = true;
+	old = MemoryContextSwitchTo(item->cxt);
+	read = bcd_with_shown(item, read, record);
+	MemoryContextSwitchTo(old);
 	/* nobody else has changed what we have just created */
 	if (item->wanted == NULL || (found && item->lost_create))
 		return read;
+	r.known = read;
 	r.base = found ? NULL : bcd_payload_merge(item->remembered, item->known);
 	r.scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta conflicts", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(r.scratch);

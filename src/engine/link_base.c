@@ -17,6 +17,7 @@
 
 #include "engine/link_base.h"
 #include "engine/sent_fields.h"
+#include "engine/shown.h"
 #include "payload/counted.h"
 #include "payload/payload.h"
 #include "payload/task.h"
@@ -58,7 +59,7 @@ bcd_link_base(BcdItem *item, Jsonb *known, const cJSON *record)
 {
 	const BcdFeed *feed = item->lane->feed;
 	const BcdFacet *counting = bcd_counting_facet(feed->resource, feed->options_json);
-	Base		b = {item, record, counting ? counting->changes_of : NULL, known};
+	Base		b = {item, record, counting ? counting->changes_of : NULL, bcd_with_shown(item, known, record)};
 
 	bcd_payload_each(item->wanted, take_field, &b);
 	if (b.differing)

@@ -22,6 +22,7 @@
 #include "engine/lookup_list.h"
 #include "engine/run_reload.h"
 #include "engine/run_start.h"
+#include "engine/shown.h"
 #include "engine/undo_unsent.h"
 #include "engine/unmapped_fields.h"
 #include "engine/view.h"
@@ -38,7 +39,10 @@ bcd_item_expire(BcdItem *item, bool may_be_written)
 	BcdDecision *d = &item->decision;
 
 	if (d->link == BCD_LINK_PUT)
+	{
 		(void) bcd_item_forget_unmapped(item);
+		bcd_item_forget_shown(item);
+	}
 	if (d->leaves)
 		return;
 	d->made = true;

@@ -21,6 +21,7 @@
 #include "engine/collections.h"
 #include "engine/endpoint.h"
 #include "engine/engine.h"
+#include "engine/shown.h"
 #include "engine/unmapped_fields.h"
 #include "feed/feed.h"
 #include "payload/address.h"
@@ -62,7 +63,9 @@ bcd_item_dropped(const BcdItem *item)
 Jsonb *
 bcd_item_known_written(const BcdItem *item)
 {
-	return bcd_with_collections(item->lane->feed->resource, bcd_payload_merge(bcd_item_dropped(item), item->wanted), item->known);
+	Jsonb	   *written = bcd_payload_merge(bcd_item_dropped(item), item->wanted);
+
+	return bcd_with_shown_written(item, bcd_with_collections(item->lane->feed->resource, written, item->known));
 }
 
 typedef struct Reading

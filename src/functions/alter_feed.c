@@ -136,6 +136,23 @@ forget_hidden_by_mapping(BcdFeed *old, const BcdFeed *feed)
 }
 
 /*
+ * A mapping that sets from now on whether records are hidden sends that for all
+ * of them: what the store once showed there (engine/shown.c) does not count.
+ */
+static void
+forget_shown(const BcdFeed *old, const BcdFeed *feed)
+{
+	const char *hidden_by = feed->resource->hidden_by;
+	BcdRights	rights;
+
+	if (hidden_by == NULL || bcd_feed_maps(old, hidden_by) || !bcd_feed_maps(feed, hidden_by))
+		return;
+	bcd_spi_begin(&rights);
+	bcd_links_forget_shown(feed->name, feed->resource);
+	bcd_spi_end(&rights);
+}
+
+/*
  * Forgets what the store holds of facets that are stored in a different place
  * under the new options. Returns whether there are any.
  */
@@ -217,7 +234,10 @@ bcdelta_alter_feed(PG_FUNCTION_ARGS)
 	bcd_watch_alter(feed);
 	changed = update(feed, &args);
 	if (changed)
+	{
 		forget_hidden_by_mapping(old, feed);
+		forget_shown(old, feed);
+	}
 	changed |= forget_moved_facets(old, feed);
 	changed |= forget_counted(old, feed);
 	if (changed)

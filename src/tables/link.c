@@ -300,6 +300,21 @@ bcd_links_forget_hidden(const char *feed, const char *hidden_by, Datum keys)
 	(void) bcd_execute(&forget_hidden, args, NULL);
 }
 
+static BcdStatement forget_shown = {
+	"UPDATE bcdelta.link SET payload = payload - $2, remembered = remembered - $2"
+	" WHERE feed = $1 AND payload -> $2 = to_jsonb(NOT $3)",
+	3, {TEXTOID, TEXTOID, BOOLOID}
+};
+
+/* Forgets which records of a feed are shown. */
+void
+bcd_links_forget_shown(const char *feed, const BcdResource *resource)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(resource->hidden_by), BoolGetDatum(resource->hidden_when)};
+
+	(void) bcd_execute(&forget_shown, args, NULL);
+}
+
 static BcdStatement forget_field_of = {
 	"UPDATE bcdelta.link SET payload = payload - $3 WHERE feed = $1 AND key = $2",
 	3, {TEXTOID, TEXTOID, TEXTOID}

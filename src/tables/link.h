@@ -57,6 +57,7 @@ extern char *bcd_link_delete(const char *feed, const char *key, int64 *store_id)
 extern uint64 bcd_links_delete(const char *feed);
 extern void bcd_link_forget_field(const char *feed, const char *key, const char *field);
 extern void bcd_links_forget_field(const char *feed, const char *field);
+extern void bcd_links_forget_shown(const char *feed, const BcdResource *resource);
 extern void bcd_links_forget_hidden(const char *feed, const char *hidden_by, Datum keys);
 
 #endif							/* BCD_TABLE_LINK_H */

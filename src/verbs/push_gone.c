@@ -3,8 +3,8 @@
  *		Rows that are gone from the source, in a push: whether their records are
  *		removed or hidden.
  *
- * Before a record is deleted, or hidden without that it is known whether it is
- * shown, it is read, so that a rollback knows what it was.
+ * Before a record is deleted, or hidden although it is not known whether it is
+ * shown (engine/shown.c), it is read, so that a rollback knows what it was.
  */
 #include "postgres.h"
 

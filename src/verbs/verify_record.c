@@ -21,6 +21,7 @@
 #include "engine/item.h"
 #include "engine/keyed.h"
 #include "engine/queue.h"
+#include "engine/shown.h"
 #include "engine/source_items.h"
 #include "engine/stage.h"
 #include "engine/unmapped_fields.h"
@@ -436,8 +437,7 @@ bcd_verify_read(BcdItem *item, const cJSON *record)
 	{
 		/* no request would change it, so there are no tasks */
 		if (fixed)
-			differs_from(&c, fixed->name, bcd_payload_text(item->wanted, fixed->name),
-						 bcd_payload_text(seen, fixed->name), pushed_text(item->known, fixed->name));
+			differs_from(&c, fixed->name, bcd_payload_text(item->wanted, fixed->name), bcd_payload_text(seen, fixed->name), pushed_text(item->known, fixed->name));
 		compare_tasks(d.tasks, &c);
 		if (dropped)
 			bcd_payload_each(dropped, compare_dropped, &c);
@@ -445,7 +445,7 @@ bcd_verify_read(BcdItem *item, const cJSON *record)
 		if (c.pending)
 			decide_deferred(item);
 		else if (c.differences == 0 && broken == NIL)
-			bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
+			bcd_decide_agrees(item, record);
 		else if (!look_again(item))
 		{
 			report_broken(&c, wanted, broken);
