@@ -37,7 +37,10 @@ sub begin_push
 		DELETE FROM articles WHERE sku IN (SELECT 'A-' || i FROM generate_series($from - 9, $from) AS i)");
 	$between->() if $between;
 	my $run = $shop->push('wait => false');
-	poll_until(sub { scalar(grep { $_->{status} } $store->journal(method => qr/POST|PUT/)) >= 12 }, 'the middle of the push');
+	poll_until(sub {
+		my @methods = map { $_->{status} ? $_->{method} : () } $store->journal(method => qr/POST|PUT/);
+		return @methods >= 12 && grep { $_ eq 'POST' } @methods;
+	}, 'the middle of the push');
 	return $run;
 }
 
