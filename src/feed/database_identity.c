@@ -2,9 +2,12 @@
  * database_identity.c
  *		Identifies where this database is, and whether it may push from there.
  *
- * A home is "system/database/timeline/place".  A feed remembers the home that
- * it was pushed from.  A restored dump, a copy made with CREATE DATABASE ...
- * TEMPLATE, an upgraded cluster differ in the first two.  A copy of the files
+ * A home is "system/database.table/timeline/place".  A feed remembers the home
+ * that it was pushed from.  A restored dump, a copy made with CREATE DATABASE
+ * ... TEMPLATE, an upgraded cluster differ in the first two.  A dump that is
+ * restored in place of what is in its own database has another table of feeds:
+ * it may be older than what the store has.  (Homes that version 0.1.0 has
+ * written have no table, and say nothing of that.)  A copy of the files
  * (a base backup, a snapshot) that is started, and an archive that is
  * recovered, have those of the original: they differ in the place, which is a
  * machine and a directory, or in the timeline.  None of them may push.
@@ -40,6 +43,7 @@
 
 #include "base/bcdelta.h"
 #include "base/compat.h"
+#include "base/extension.h"
 #include "base/shutdown.h"
 #include "feed/database_identity.h"
 
@@ -169,10 +173,10 @@ bcd_home(void)
 	const char *name = place_name ? place_name : "";
 
 	if (name[0] && name_is_given)
-		return psprintf(UINT64_FORMAT "/%u/%u/%s@", GetSystemIdentifier(), MyDatabaseId,
-						timeline(), name);
-	return psprintf(UINT64_FORMAT "/%u/%u/%s@%s", GetSystemIdentifier(), MyDatabaseId,
-					timeline(), name, location());
+		return psprintf(UINT64_FORMAT "/%u.%u/%u/%s@", GetSystemIdentifier(), MyDatabaseId,
+						bcd_table_oid("feed"), timeline(), name);
+	return psprintf(UINT64_FORMAT "/%u.%u/%u/%s@%s", GetSystemIdentifier(), MyDatabaseId,
+					bcd_table_oid("feed"), timeline(), name, location());
 }
 
 /* A home, taken apart */
@@ -180,6 +184,7 @@ typedef struct Home
 {
 	uint64		system;
 	unsigned	database;
+	unsigned	table;			/* of the feeds; 0: not known */
 	unsigned	timeline;
 	char	   *name;
 	char	   *location;		/* empty: the name stands for it */
@@ -193,7 +198,9 @@ parse_home(const char *text, Home *home)
 	char	   *name;
 	char	   *end;
 
-	if (sscanf(text, "%llu/%u/%u/%n", &system, &home->database, &home->timeline, &at) < 3 || at == 0)
+	home->table = 0;
+	if ((sscanf(text, "%llu/%u.%u/%u/%n", &system, &home->database, &home->table, &home->timeline, &at) < 4 || at == 0) &&
+		(sscanf(text, "%llu/%u/%u/%n", &system, &home->database, &home->timeline, &at) < 3 || at == 0))
 		return false;
 	home->system = system;
 	name = pstrdup(text + at);
@@ -319,6 +326,8 @@ bcd_home_trouble(const char *text)
 	(void) parse_home(present, &now);
 	if (!parse_home(text, &then) || then.system != now.system || then.database != now.database)
 		return "this database is a copy of the one that pushed this feed";
+	if (then.table != 0 && then.table != now.table)
+		return "this database was restored from a dump, and the store may have changes that are not in it: verify() finds them";
 	if (RecoveryInProgress())
 		return NULL;			/* a standby shows what its primary does */
 	if (strcmp(then.name, now.name) != 0)
@@ -332,6 +341,17 @@ bcd_home_trouble(const char *text)
 	if (then.timeline == now.timeline)
 		return NULL;
 	return "this database is a copy of the one that pushed this feed: it has since been recovered from an archive";
+}
+
+/* Is this home one of version 0.1.0, which differs only in what it does not tell? */
+bool
+bcd_home_is_here(const char *text)
+{
+	Home		then;
+	Home		now;
+
+	return parse_home(bcd_home(), &now) && parse_home(text, &then) &&
+		then.timeline == now.timeline && strcmp(then.location, now.location) == 0;
 }
 
 extern PGDLLEXPORT void bcd_standby_main(Datum arg);

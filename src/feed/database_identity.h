@@ -7,6 +7,7 @@
 
 extern char *bcd_home(void);
 extern char *bcd_home_trouble(const char *home);
+extern bool bcd_home_is_here(const char *home);
 
 /* of the postmaster and its first processes */
 extern void bcd_place_define(void);

@@ -78,7 +78,7 @@ move_homes(void)
 	{
 		char	   *home = lfirst(lc);
 
-		if (bcd_home_trouble(home) == NULL && bcd_attempt(move_home, home) == NULL)
+		if (bcd_home_trouble(home) == NULL && bcd_attempt(move_home, home) == NULL && !bcd_home_is_here(home))
 			ereport(LOG,
 					(errmsg("bcdelta: this promoted standby continues to push the feeds that were pushed from \"%s\"",
 							home)));

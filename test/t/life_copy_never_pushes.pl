@@ -117,6 +117,27 @@ subtest 'a copy that is declared to be the source goes on, and creates nothing t
 		'ft', 'its schedules go with it');
 };
 
+subtest 'an older dump that is restored in place of what the database has pushes nothing, and says that the store may be ahead' => sub {
+	my $old = $node->basedir . '/old.dump';
+	$node->command_ok([ 'pg_dump', '-Fc', '-f', $old, $node->connstr('early') ], 'dump');
+	copy('early', "UPDATE articles SET price = price + 100 WHERE sku IN ('A-1', 'A-2'); INSERT INTO articles (sku, title, price) VALUES ('L-1', 'Later', 1)");
+	is(copy('early', 'SELECT state, created, updated FROM bcdelta.push()'), 'succeeded|1|2', 'later changes are pushed');
+	$node->command_ok([ 'pg_restore', '--clean', '--if-exists', '-d', $node->connstr('early'), $old ], 'the dump is restored');
+	is(copy('early', "SELECT count(*) FROM bcdelta.status WHERE state = 'paused' AND trouble ~ 'restored from a dump.*verify.*resume'"),
+		3, 'feeds are paused at once, and say why, and what to do');
+	wait_for_worker($node, 'early');
+	$shop->clear;
+	copy('early', "UPDATE articles SET title = 'Article 3, changed' WHERE sku = 'A-3'");
+	is(copy('early', 'SELECT created + updated + deleted FROM bcdelta.push()'), 0, 'a push does nothing');
+	is_deeply([ $shop->writes ], [], 'the store hears nothing');
+	is(copy('early', 'SELECT state FROM bcdelta.verify()'), 'succeeded', 'it can be verified');
+	is(copy('early', "SELECT string_agg(concat_ws(' ', key, kind, field, source_value, store_value), ', ' ORDER BY key, field) FROM bcdelta.discrepancy
+		WHERE feed = 'articles' AND (key IS NULL AND natural_key LIKE 'L%' OR key IN ('A-1', 'A-2'))"),
+		'A-1 different price 1 101, A-2 different price 2 102, missing_in_source sku L-1', 'which lists what the store has of later');
+	copy('early', "SELECT bcdelta.resume(server => 'shop')");
+	is(copy('early', 'SELECT state, updated FROM bcdelta.push()'), 'succeeded|1', 'resumed, it goes on');
+};
+
 subtest 'a standby does nothing until it is promoted, then goes on by itself' => sub {
 	$node->backup('backup');
 	my $standby = PostgreSQL::Test::Cluster->new('standby');

@@ -116,7 +116,7 @@ subtest 'a server recovered from an archive pushes nothing until it is resumed' 
 	# in its original place
 	$copy->safe_psql('shop', 'SELECT bcdelta.resume()');
 	is_home($copy, 'resumed, it');
-	$copy->safe_psql('shop', q(UPDATE bcdelta.feed SET home = regexp_replace(home, '^(\d+/\d+)/\d+/', '\1/1/')));
+	$copy->safe_psql('shop', q(UPDATE bcdelta.feed SET home = regexp_replace(home, '^(\d+/[\d.]+)/\d+/', '\1/1/')));
 	is_paused($copy, 'has since been recovered from an archive', 'one that is put back in its place');
 	$copy->stop;
 };

@@ -177,7 +177,7 @@ sub dump_of
 	$out =~ s/^\\(?:un)?restrict .*$//mg;
 	$out =~ s{^(COPY .*?\n)(.*?)^\\\.$}{$1 . join("\n", sort split /\n/, $2) . "\n\\."}gems;
 	$out =~ s/:$port\b/:port/g;
-	$out =~ s/\b(\d+)\/\Q@{[ $shop->sql('SELECT oid FROM pg_database WHERE datname = current_database()') ]}\E\//$1\/database\//g;
+	$out =~ s/\b(\d+)\/\Q@{[ $shop->sql('SELECT oid FROM pg_database WHERE datname = current_database()') ]}\E(?:\.\d+)?\//$1\/database\//g;
 	return [ split /\n/, $out ];
 }
 
