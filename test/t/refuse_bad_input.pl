@@ -91,18 +91,24 @@ my @input = (
 sub literal { return defined $_[0] ? "'$_[0]'" : 'NULL'; }
 my %columns = (item => [qw(id name tracked props images rules)], kind => [qw(id item code choices)], price => [qw(id sku cur net)], person => [qw(id mail)], place => [qw(id person land)],
 	moved => [qw(id path target)], stock => [qw(id item location qty)], info => [qw(id item name value)]);
-foreach my $row (@input)
+sub add
 {
+	my ($row) = @_;
 	my ($feed, $key) = split ' ', $row->[0];
 	my @values = @{ $row->[1] };
 	$values[1] //= 'product' if $feed eq 'item';
 	$values[1] = 'variant' if $feed eq 'item' && $key == 2;
 	my @names = @{ $columns{$feed} }[ 0 .. @values ];
 	$shop->sql("INSERT INTO $feed (" . join(', ', @names) . ') VALUES (' . join(', ', map { literal($_) } $key, @values) . ')');
+	return;
 }
 
+# of two rows for the same person, the first one has the record
+add($_) foreach grep { $_->[0] ne 'person 101' } @input;
 my $run = $shop->push;
 is($run->{state}, 'succeeded', 'the push ends as usual') or diag(explain($run));
+add($_) foreach grep { $_->[0] eq 'person 101' } @input;
+is($shop->push->{failed}, 1, 'so does another one');
 
 my $errors = $shop->errors;
 subtest 'each mistake is told by field, element and limit' => sub {
