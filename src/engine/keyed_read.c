@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
 #include "utils/memutils.h"
 
 #include "base/compat.h"
@@ -229,15 +230,22 @@ task_of(const BcdItem *item, const BcdAction *view)
 	return task;
 }
 
+/* What a request asks for; the hash makes most comparisons cheap */
+typedef struct Asked
+{
+	char	   *path;
+	uint32		hash;
+} Asked;
+
 /*
  * Does a request with n paths already ask for this one, as for two locations
  * of an item?
  */
 static bool
-is_asked_for(char **paths, int n, const char *path)
+is_asked_for(const Asked *asked, int n, const Asked *one)
 {
 	while (n-- > 0)
-		if (strcmp(paths[n], path) == 0)
+		if (asked[n].hash == one->hash && strcmp(asked[n].path, one->path) == 0)
 			return true;
 	return false;
 }
@@ -253,10 +261,11 @@ typedef struct Kind
 
 /*
  * Returns the first item's task of the most frequent kind of a queue, so that a
- * few items of another kind do not take a request before there are more.
+ * few items of another kind do not take a request before there are more; one
+ * that is frequent enough to fill a request will do.
  */
 static BcdTask *
-most_frequent(BcdGate *gate, const BcdAction *view)
+most_frequent(BcdGate *gate, const BcdAction *view, int enough)
 {
 	Kind		kinds[MOST_KINDS] = {{NULL}};
 	int			nkinds = 0;
@@ -280,6 +289,8 @@ most_frequent(BcdGate *gate, const BcdAction *view)
 		kinds[i].n++;
 		if (kinds[i].n > kinds[most].n)
 			most = i;
+		if (kinds[most].n >= enough)
+			break;
 	}
 	return kinds[most].task;
 }
@@ -296,7 +307,7 @@ bcd_keyed_read_job(BcdLane *lane)
 	BcdGate    *gate = &lane->gates->gate[BCD_READ];
 	int			most = bcd_batch_limit(lane, BCD_READ);
 	BcdTask   **tasks = palloc(sizeof(BcdTask *) * most);
-	char	  **paths = palloc(sizeof(char *) * most);
+	Asked	   *asked = palloc(sizeof(Asked) * most);
 	List	   *items = NIL;
 	int			bytes = QUERY_REST;
 	int			n = 0;
@@ -312,23 +323,24 @@ bcd_keyed_read_job(BcdLane *lane)
 		return NULL;
 	action->endpoint = view->endpoint;
 	action->query = view->query;
-	first = most_frequent(gate, action);
+	first = most_frequent(gate, action, most);
 	dlist_foreach(iter, &gate->queue)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 		BcdTask    *task = task_of(item, action);
-		char	   *path;
+		Asked		one;
 
 		if (!bcd_task_may_join(first, task))
 			continue;
-		path = bcd_task_path(&task, 1);
-		if (!is_asked_for(paths, n, path))
+		one.path = bcd_task_path(&task, 1);
+		one.hash = hash_bytes((const unsigned char *) one.path, strlen(one.path));
+		if (!is_asked_for(asked, n, &one))
 		{
 			full = n >= Min(most, item->group) || bytes + bcd_task_query_bytes(task) > QUERY_BYTES;
 			if (full)
 				break;
 			bytes += bcd_task_query_bytes(task);
-			paths[n] = path;
+			asked[n] = one;
 			tasks[n++] = task;
 		}
 		items = lappend(items, item);
