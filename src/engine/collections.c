@@ -172,23 +172,6 @@ first_task(const BcdItem *item)
 	return linitial(item->tasks);
 }
 
-/* The element that a task adds to its collection, as a payload; NULL: it adds none. */
-Jsonb *
-bcd_task_sends(const BcdTask *task)
-{
-	/* what is inside an element is known by its key */
-	if (task->facet->collection == NULL || task->facet->inside || task->was)
-		return NULL;
-	return bcd_payload_set_collection(NULL, task->facet->collection, bcd_collection_with(NULL, task->is));
-}
-
-/* The element that the request of a stage may have added; NULL: none. */
-Jsonb *
-bcd_item_sent(const BcdItem *item, BcdStage stage)
-{
-	return bcd_stage_is_collection(item->lane->feed->resource, stage) ? bcd_task_sends(first_task(item)) : NULL;
-}
-
 /* The mapped collections in the body of a new record; NULL: there are none. */
 Jsonb *
 bcd_nested_of(const BcdItem *item, Jsonb *body)
@@ -338,14 +321,13 @@ known_with_element(const BcdTask *task, Jsonb *known, const cJSON *own)
 }
 
 /*
- * Returns what is known after elements were written; element is the one in the
- * reply, or the first of them, or NULL.
+ * Returns what is known of an item's record after elements were written, apart
+ * from which this is known; element is the one in the reply, or the first of
+ * them, or NULL.
  */
 Jsonb *
-bcd_known_with_elements(const BcdItem *item, const cJSON *element)
+bcd_known_with_elements(const BcdItem *item, Jsonb *known, const cJSON *element)
 {
-	Jsonb	   *known = item->known;
-
 	/*
 	 * an item with many elements lives as long as it takes to write each of
 	 * them

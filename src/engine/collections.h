@@ -11,15 +11,13 @@ extern bool bcd_stage_is_collection(const BcdResource *resource, BcdStage stage)
 extern Jsonb *bcd_with_collections(const BcdResource *resource, Jsonb *payload, Jsonb *from);
 extern Jsonb *bcd_collections_read(const BcdItem *item, Jsonb *known, const cJSON *record);
 extern Jsonb *bcd_known_created(const BcdItem *item, const cJSON *record);
-extern Jsonb *bcd_known_with_elements(const BcdItem *item, const cJSON *element);
+extern Jsonb *bcd_known_with_elements(const BcdItem *item, Jsonb *known, const cJSON *element);
 extern const cJSON *bcd_element_in_reply(const BcdItem *item, const cJSON *data);
 extern BcdOutcome bcd_element_outcome(const BcdItem *item);
 extern char *bcd_elements_words(const BcdItem *item);
 extern int	bcd_tasks_together(const BcdItem *item, BcdStage stage);
 extern bool bcd_split_elements(BcdJob *job);
 extern int	bcd_job_records(const BcdJob *job);
-extern Jsonb *bcd_task_sends(const BcdTask *task);
-extern Jsonb *bcd_item_sent(const BcdItem *item, BcdStage stage);
 extern const cJSON *bcd_record_with_elements(const BcdItem *item, const cJSON *data);
 extern const cJSON *bcd_elements_with_record(const BcdItem *item, const cJSON *data);
 extern Jsonb *bcd_nested_of(const BcdItem *item, Jsonb *body);

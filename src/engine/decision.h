@@ -138,6 +138,8 @@ typedef struct BcdDecision
 								 * whole */
 	BcdStage	part_stage;		/* which part that is */
 	char	   *part_element;	/* of a collection: the key, as JSON */
+	struct BcdPart *riders;		/* a second part that the same request was
+								 * for, or NULL: parts.c */
 	BcdUpdatePurpose purpose;
 	struct BcdDecision *final_decision;
 	bool		attempted;		/* this counts as one more attempt */

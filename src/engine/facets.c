@@ -29,6 +29,7 @@
 #include "engine/key_holders.h"
 #include "engine/parts.h"
 #include "engine/reply_error.h"
+#include "engine/riders.h"
 #include "engine/stage.h"
 #include "engine/unmapped_fields.h"
 #include "feed/difference.h"
@@ -167,6 +168,8 @@ bcd_decide_part(BcdItem *item, BcdStage stage, BcdOutcome outcome, Jsonb *known)
 	}
 	else
 		known = without_tasks(item, known);
+	if (bcd_has_riders(item, stage))
+		rest = list_copy_tail(item->tasks, item->sends);
 	bcd_decide_record(item)->known = known;
 	if (bcd_nested_was_written(item, stage) || (stage == BCD_CREATE && bcd_item_must_read(item)))
 	{
@@ -181,6 +184,8 @@ bcd_decide_part(BcdItem *item, BcdStage stage, BcdOutcome outcome, Jsonb *known)
 		return;
 	}
 	go_on(item, stage, rest, outcome);
+	if (bcd_has_riders(item, stage))
+		bcd_note_riders(item);
 	item->decision.link = BCD_LINK_PUT;
 	/* a row with many elements gets as many attempts for each as one with few */
 	item->decision.afresh = bcd_stage_is_collection(item->lane->feed->resource, stage);
@@ -287,6 +292,8 @@ bcd_decide_refused_at(BcdItem *item, BcdStage stage, int status, char *error)
 		item->decision.error = error;
 		return;
 	}
+	if (bcd_riders_stay(item, stage, error))
+		return;
 	if (is_part)
 	{
 		MemoryContext old = MemoryContextSwitchTo(item->cxt);
@@ -371,11 +378,11 @@ bcd_note_part(BcdItem *item, BcdStage stage)
 		decide_part(item, stage, d->outcome);
 }
 
-/* Does an item move to a facet other than the first? */
+/* Does an item move to a facet other than the first, or to an update that may write one? */
 static bool
 goes_to_facet(const BcdItem *item)
 {
-	return item->decision.made && !item->decision.leaves && BCD_IS_FACET(item->decision.next);
+	return (item->decision.made && !item->decision.leaves && BCD_IS_FACET(item->decision.next)) || bcd_decision_rides(item);
 }
 
 /*
@@ -389,13 +396,15 @@ bcd_item_intent(const BcdItem *item)
 	Jsonb	   *intent = NULL;
 	Jsonb	   *sends;
 	ListCell   *lc;
+	const BcdTask *first;
 
 	if (!goes_to_facet(item))
 		return NULL;
+	first = linitial(tasks_after(item));
 	foreach(lc, tasks_after(item))
 		intent = bcd_payload_set(intent, bcd_facet_whole(item->lane->feed->resource, ((BcdTask *) lfirst(lc))->facet)->name, (JsonbValue *) &nothing);
 	/* what is sent next; the intent is written again before anything else is */
-	sends = bcd_task_sends(linitial(tasks_after(item)));
+	sends = bcd_tasks_send(tasks_after(item), first->action->endpoint->batch > 1 ? INT_MAX : 1);
 	return sends ? bcd_payload_merge(intent, sends) : intent;
 }
 

@@ -23,6 +23,7 @@
 #include "engine/lost_create.h"
 #include "engine/parts.h"
 #include "engine/referrers.h"
+#include "engine/riders.h"
 #include "engine/stage.h"
 #include "feed/policy.h"
 #include "payload/address.h"

@@ -255,11 +255,9 @@ intent_of(const BcdItem *item, BcdStage stage)
 		return bcd_unsent_fields();
 	if (item->decision.lost_create == NULL)
 	{
-		if (bcd_changes_sent_fields(item, stage))
-			return bcd_sent_fields(item);
 		facets = bcd_item_intent(item);
-		fields = facets ? bcd_sent_fields(item) : NULL;
-		return fields ? bcd_payload_merge(facets, fields) : facets;
+		fields = facets || bcd_changes_sent_fields(item, stage) ? bcd_sent_fields(item) : NULL;
+		return bcd_payload_merge(facets, fields);
 	}
 	bcd_jsonb_value(item->decision.lost_create, &key);
 	return bcd_payload_set(bcd_nested_of(item, item->decision.body), "", &key);

@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 
 #include "base/compat.h"
+#include "engine/collections.h"
 #include "engine/engine.h"
 #include "engine/parts.h"
 #include "engine/stage.h"
@@ -42,6 +43,29 @@ bcd_has_part(const BcdItem *item, BcdOutcome outcome)
 	return false;
 }
 
+/* Decides on the outcome of elements that were written with the record's fields. */
+void
+bcd_note_riders(BcdItem *item)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	BcdPart    *part = palloc0(sizeof(BcdPart));
+
+	part->facet = ((BcdTask *) linitial(item->tasks))->facet;
+	part->outcome = bcd_element_outcome(item);
+	part->element = bcd_elements_words(item);
+	item->decision.riders = part;
+	MemoryContextSwitchTo(old);
+}
+
+/* After the commit: keeps them, too. */
+static void
+keep_riders(BcdItem *item, const BcdDecision *d)
+{
+	d->riders->status = d->status;
+	strlcpy(d->riders->request_id, d->request_id, sizeof(d->riders->request_id));
+	item->parts = lappend(item->parts, d->riders);
+}
+
 /* After the commit: keeps the outcome of a request for one part of the row. */
 void
 bcd_item_keep_part(BcdItem *item, const BcdDecision *d)
@@ -63,6 +87,8 @@ bcd_item_keep_part(BcdItem *item, const BcdDecision *d)
 	item->parts = lappend(item->parts, part);
 	if (d->part == BCD_FAILED && item->failure == NULL)
 		item->failure = part->error;
+	if (d->riders)
+		keep_riders(item, d);
 	MemoryContextSwitchTo(old);
 }
 
@@ -110,6 +136,14 @@ bcd_item_parts(const BcdItem *item)
 		strlcpy(last.request_id, d->request_id, sizeof(last.request_id));
 		last.error = d->part == d->outcome ? d->error : NULL;
 		append_part(&out, &last);
+	}
+	if (d->riders)
+	{
+		BcdPart		riders = *d->riders;
+
+		riders.status = d->status;
+		strlcpy(riders.request_id, d->request_id, sizeof(riders.request_id));
+		append_part(&out, &riders);
 	}
 	appendStringInfoChar(&out, ']');
 	return out.data;

@@ -10,6 +10,7 @@
 
 extern bool bcd_has_part(const BcdItem *item, BcdOutcome outcome);
 #define bcd_was_created(item)	bcd_has_part(item, BCD_CREATED)
+extern void bcd_note_riders(BcdItem *item);
 extern void bcd_item_keep_part(BcdItem *item, const BcdDecision *d);
 extern char *bcd_item_parts(const BcdItem *item);
 

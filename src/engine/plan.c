@@ -35,6 +35,7 @@
 #include "engine/read_again.h"
 #include "engine/removal_children.h"
 #include "engine/reply_read.h"
+#include "engine/riders.h"
 #include "engine/siblings.h"
 #include "engine/stage.h"
 #include "engine/stage_end.h"
@@ -151,18 +152,20 @@ request_for(BcdLane *lane, BcdStage stage, int n)
 	BcdJob	   *job;
 	int			ntasks = 0;
 	int			nitems;
+	bool		rides = false;
 	int			i;
 
 	for (nitems = 0; nitems < n && ntasks < most; nitems++)
 	{
 		items[nitems] = bcd_item_pop(lane, stage);
 		ntasks = bcd_add_tasks(items[nitems], stage, tasks, ntasks, most - ntasks);
+		rides |= bcd_has_riders(items[nitems], stage);
 	}
 	initStringInfo(&body);
 	bcd_body_append(&body, tasks, ntasks);
 	initStringInfo(&url);
 	appendStringInfoString(&url, bcd_task_path(tasks, ntasks));
-	bcd_append_reply_fields(&url, lane, stage, ntasks);
+	bcd_append_reply_fields(&url, lane, stage, ntasks, rides);
 	job = bcd_job_create(lane, stage, endpoint->method, url.data,
 						 endpoint->body == BCD_NO_BODY ? NULL : body.data);
 	job->endpoint = endpoint;

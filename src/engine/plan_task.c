@@ -17,6 +17,7 @@
 #include "engine/natural_key.h"
 #include "engine/plan_task.h"
 #include "engine/repeated.h"
+#include "engine/riders.h"
 #include "engine/stage.h"
 #include "feed/feed.h"
 #include "payload/body.h"
@@ -39,7 +40,7 @@ nth_task_of(const BcdItem *item, BcdStage stage, int nth)
 		task->resource = r;
 		task->facet = r->facets;
 		task->action = bcd_action_of(item->lane, stage, item);
-		task->fields = item->body;
+		task->fields = stage == BCD_UPDATE ? bcd_fields_with_riders(item->body, item->tasks, bcd_item_rides(item)) : item->body;
 
 		/*
 		 * if the row is gone, or has another address: the fields that make up
@@ -72,7 +73,8 @@ bcd_first_task(const BcdItem *item, BcdStage stage)
 
 /*
  * Appends the tasks of an item that one request can do: one, or several
- * elements of a collection, up to most.  Returns their new number.
+ * elements of a collection, up to most.  That of the record has elements that go
+ * along with its fields.  Returns their new number.
  */
 int
 bcd_add_tasks(BcdItem *item, BcdStage stage, BcdTask **tasks, int n, int most)
@@ -80,6 +82,12 @@ bcd_add_tasks(BcdItem *item, BcdStage stage, BcdTask **tasks, int n, int most)
 	int			ready = bcd_tasks_together(item, stage);
 	int			i;
 
+	if (!BCD_IS_FACET(stage))
+	{
+		item->sends = stage == BCD_UPDATE ? bcd_item_rides(item) : 0;
+		tasks[n] = nth_task_of(item, stage, 0);
+		return n + 1;
+	}
 	item->sends = Min(ready, Min(most, item->group));
 	for (i = 0; i < item->sends; i++)
 		tasks[n + i] = nth_task_of(item, stage, i);

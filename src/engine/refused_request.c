@@ -13,6 +13,8 @@
 #include "utils/memutils.h"
 
 #include "engine/refused_request.h"
+#include "engine/riders.h"
+#include "payload/task.h"
 
 /* A longer body is left out: it would not be read, and takes space */
 #define BODY_BYTES	(64 * 1024)
@@ -22,11 +24,15 @@ static const char *
 body_of(const BcdJob *job, const BcdItem *item)
 {
 	const char *body = NULL;
+	Jsonb	   *part;
 
 	if (job->nitems == 1)
 		body = job->request->body;
 	else if (job->request->body && item->body)
-		body = JsonbToCString(NULL, &item->body->root, VARSIZE(item->body));
+	{
+		part = bcd_fields_with_riders(item->body, item->tasks, bcd_has_riders(item, job->stage) ? item->sends : 0);
+		body = JsonbToCString(NULL, &part->root, VARSIZE(part));
+	}
 	return body && strlen(body) <= BODY_BYTES ? body : NULL;
 }
 

@@ -25,13 +25,12 @@
 #include "engine/exchange_aside.h"
 #include "engine/facets.h"
 #include "engine/item.h"
-#include "engine/item_wants.h"
 #include "engine/keyed.h"
 #include "engine/lane.h"
 #include "engine/natural_key.h"
-#include "engine/replace.h"
 #include "engine/reply_error.h"
 #include "engine/reply_stop.h"
+#include "engine/riders.h"
 #include "engine/stage.h"
 #include "payload/payload.h"
 #include "store/blame.h"
@@ -144,7 +143,7 @@ decide_refused(BcdJob *job, BcdItem *item, char *text)
 	if (item->final_decision)
 		bcd_not_put_back(item, text);
 	else if (bcd_stage_is_collection(job->lane->feed->resource, job->stage) ? bcd_element_may_be_there(job) :
-			 bcd_refusal_may_mean_gone(job) && !item->looked_up && !bcd_reason_is_unexpected(item->lookup_reason))
+			 bcd_refusal_may_mean_gone(job) && !bcd_has_riders(item, job->stage) && !item->looked_up && !bcd_reason_is_unexpected(item->lookup_reason))
 		decide_look(job, item, text);
 	else
 		bcd_decide_refused_at(item, job->stage, (int) job->request->status, text);

@@ -24,6 +24,7 @@
 #include "engine/natural_key.h"
 #include "engine/nested.h"
 #include "engine/replace.h"
+#include "engine/riders.h"
 #include "engine/reply_error.h"
 #include "engine/removal_children.h"
 #include "engine/reply_read.h"
@@ -42,7 +43,10 @@
  */
 #define PARTIAL_ATTEMPTS	3
 
-/* Decides on an item whose write the store has accepted; record: from the reply, or NULL. */
+/*
+ * Decides on an item whose write the store has accepted; record: from the reply,
+ * or NULL; where an update had elements, too, the first of them.
+ */
 static void
 decide_written(BcdItem *item, BcdStage stage, const cJSON *record)
 {
@@ -55,12 +59,14 @@ decide_written(BcdItem *item, BcdStage stage, const cJSON *record)
 	else if (stage == BCD_CREATE)
 		bcd_decide_part(item, stage, BCD_CREATED, bcd_known_created(item, record));
 	else if (item->lane->gates->gate[stage].collection)
-		bcd_decide_part(item, stage, bcd_element_outcome(item), bcd_known_with_elements(item, record));
+		bcd_decide_part(item, stage, bcd_element_outcome(item), bcd_known_with_elements(item, item->known, record));
 	else if (item->wanted == NULL)
 	{
 		bcd_decide_part(item, stage, BCD_HIDDEN, bcd_payload_merge(item->known, item->body));
 		bcd_decide_hidden(item);
 	}
+	else if (bcd_has_riders(item, stage))
+		bcd_decide_part(item, stage, BCD_UPDATED, bcd_known_with_elements(item, bcd_item_known_written(item), record));
 	else
 		bcd_decide_part(item, stage, BCD_UPDATED,
 						BCD_IS_FACET(stage) ? NULL : bcd_item_known_written(item));
@@ -324,6 +330,29 @@ names_no_record(const cJSON *reply, const cJSON *data, const BcdJob *job)
 		(data == NULL || (cJSON_IsObject(data) && (id == NULL || cJSON_GetObjectItemCaseSensitive(data, id) == NULL)));
 }
 
+/*
+ * Updates were carried out in part.  Which elements were added does not show, and
+ * none must be added twice, so records that were sent with elements are read.
+ */
+static void
+read_riders(BcdJob *job)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		if (!bcd_has_riders(item, job->stage))
+			continue;
+		bcd_decide_stage(item, BCD_READ);
+		item->decision.apart = true;
+		item->decision.part = BCD_RETRY;
+		item->decision.part_stage = job->stage;
+		item->decision.error = bcd_reply_text(job, item);
+	}
+}
+
 /* Reads a successful reply of any stage except LOOKUP. */
 void
 bcd_reply_read(BcdJob *job, const cJSON *reply)
@@ -355,11 +384,15 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 		data = reply;			/* a single record may be without the envelope */
 	silent = reply == NULL ||
 		(form->records == NULL && names_no_record(reply, data, job));
+	if (partial)
+		read_riders(job);
 	dlist_foreach(iter, &job->items)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 		const cJSON *record = elements ? bcd_element_in_reply(item, data) : bcd_record_for(job, item, data);
 
+		if (item->decision.made)
+			continue;
 		if (record && !elements && (partial || (job->stage == BCD_CREATE && bcd_create_is_unfaithful(job, item, record))))
 			decide_partial(job, item, record);
 		else if (partial)
@@ -372,6 +405,11 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 		else if (elements && bcd_nested_is_named(job, item, data))
 		{
 			decide_written(item, job->stage, record);
+			bcd_nested_check(item, data);
+		}
+		else if (bcd_has_riders(item, job->stage) && (record || silent))
+		{
+			decide_written(item, job->stage, bcd_element_in_reply(item, data));
 			bcd_nested_check(item, data);
 		}
 		else if (job->stage != BCD_CREATE && (record || silent))

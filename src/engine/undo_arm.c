@@ -144,6 +144,25 @@ set_collection(BcdUndoRow *row, const Sending *s, Jsonb *known, const char *name
 	row->after = bcd_payload_set_collection(NULL, name, bcd_collection_of(s->item->wanted, name));
 }
 
+/* Adds a collection, of which the same request writes elements. */
+static void
+add_collection(BcdUndoRow *row, const Sending *s, Jsonb *known, const char *name)
+{
+	BcdUndoRow	elements;
+
+	set_collection(&elements, s, known, name);
+	row->before = bcd_payload_merge(row->before, elements.before);
+	row->after = bcd_payload_merge(row->after, elements.after);
+}
+
+/* The facet of which an update of the record may write elements, too; or NULL. */
+static const BcdFacet *
+riders_of(const Sending *s)
+{
+	return s->stage == BCD_UPDATE && s->purpose == BCD_PURPOSE_ROW && s->item->wanted && bcd_tasks_riding(s->tasks) > 0 ?
+		((BcdTask *) linitial(s->tasks))->facet : NULL;
+}
+
 /* A record without an id may be written for the first time. */
 static bool
 is_first_write(const Sending *s)
@@ -204,7 +223,13 @@ describe(const Sending *s, BcdUndoRow *row)
 	}
 	if (item->wanted == NULL && s->purpose == BCD_PURPOSE_ROW)
 		row->action = "hidden";
-	return set_fields(row, r, known, task ? task->fields : s->body);
+	if (set_fields(row, r, known, task ? task->fields : s->body) || riders_of(s))
+	{
+		if (riders_of(s))
+			add_collection(row, s, known, riders_of(s)->collection);
+		return true;
+	}
+	return false;
 }
 
 /* What an item sends: the same again need not be noted again */
@@ -222,6 +247,8 @@ facet_bit(const Sending *s)
 {
 	int			nth = bcd_stage_nth_facet(s->stage);
 
+	if (riders_of(s))
+		return (uint32) 1 << (riders_of(s) - s->item->lane->feed->resource->facets);
 	return nth > 0 && bcd_stage_is_collection(s->item->lane->feed->resource, s->stage) ? (uint32) 1 << nth : 0;
 }
 
@@ -303,7 +330,8 @@ bcd_undo_decided(BcdRun *run, BcdItem **items, int n)
 static bool
 is_noted(const Sending *s)
 {
-	return s->item->noted_for == subject_of(s) || (s->item->noted_facets & facet_bit(s)) != 0;
+	/* with elements, an update has fields that were not noted with these */
+	return s->item->noted_for == subject_of(s) || (BCD_IS_FACET(s->stage) && (s->item->noted_facets & facet_bit(s)) != 0);
 }
 
 /* Returns what the items of a job send and what is not noted yet, of one lane. */

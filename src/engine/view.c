@@ -190,16 +190,17 @@ bcd_list_fields(const BcdResource *r, int limit, bool scope)
  * Appends the parameter that limits the reply to a write of n records to the
  * fields that are used, if possible.  If a record was saved in part, the saved
  * fields are taken from the reply; but if this happens in an update of several
- * records, each is sent again alone.
+ * records, each is sent again alone.  rides: elements of collections are written
+ * with the records.
  */
 void
-bcd_append_reply_fields(StringInfo url, BcdLane *lane, BcdStage stage, int n)
+bcd_append_reply_fields(StringInfo url, BcdLane *lane, BcdStage stage, int n, bool rides)
 {
 	const BcdResource *r = lane->feed->resource;
 	const char *fields = n > 1 && stage == BCD_UPDATE ? bcd_resource_key(r, 0) : asked_fields(lane);
 
-	/* for a new record, the ids of its elements are needed */
-	if (stage == BCD_CREATE && mapped_collections(lane, stage)[0])
+	/* the ids of new elements are needed */
+	if ((stage == BCD_CREATE && mapped_collections(lane, stage)[0]) || rides)
 		return;
 	if (lane->gates->gate[stage].endpoint->narrows && fields[0])
 		appendStringInfo(url, "?include_fields=%s", fields);

@@ -137,6 +137,9 @@ bcd_estimate_add_row(BcdEstimate *e, const BcdFeed *feed, const BcdPreview *p, d
 {
 	Case		which = ALWAYS;
 	const BcdAction *before = NULL;
+
+	/* the update of the record does these, too */
+	const BcdAction *along = bcd_tasks_riders(p->tasks) > 0 ? ((BcdTask *) lsecond(p->tasks))->action : NULL;
 	ListCell   *lc;
 
 	if (strcmp(p->action, "deferred") == 0)
@@ -165,7 +168,7 @@ bcd_estimate_add_row(BcdEstimate *e, const BcdFeed *feed, const BcdPreview *p, d
 		bool		together = action == &task->facet->together;
 
 		/* a request has all of those of a record, for so many records */
-		if (together && action == before)
+		if (together && (action == before || action == along))
 			continue;
 		before = action;
 		if (together)

@@ -343,6 +343,7 @@ put_row(BcdRows *rows, const BcdFeed *feed, const char *key, const BcdPreview *p
 	BcdTask   **tasks = palloc(sizeof(BcdTask *) * (list_length(p->tasks) + 1));
 	int			n = 0;
 	int			i = 0;
+	int			riders = bcd_tasks_riders(p->tasks);
 	int			together;
 	ListCell   *lc;
 
@@ -359,9 +360,11 @@ put_row(BcdRows *rows, const BcdFeed *feed, const char *key, const BcdPreview *p
 	}
 	if (n == 0)
 		put_preview(rows, key, p->action, NULL, 0, p->error);
+	else if (riders > 0)
+		tasks[0]->fields = bcd_fields_with_riders(tasks[0]->fields, list_copy_tail(p->tasks, 1), riders);
 	for (; i < n; i += together)
 	{
-		together = tasks_together(tasks, i, n);
+		together = i == 0 && riders > 0 ? 1 + riders : tasks_together(tasks, i, n);
 		put_preview(rows, key, p->action, tasks + i, together, i == 0 ? p->error : NULL);
 	}
 }

@@ -436,6 +436,7 @@ bcd_tasks(const BcdTaskRow *row)
 	const BcdResource *r = row->resource;
 	const BcdFacet *first = r->facets;
 	Parts		parts;
+	List	   *tasks;
 
 	if (row->wanted == NULL)
 		return list_make1(task_create(row, first, &first->remove, NULL));
@@ -449,7 +450,8 @@ bcd_tasks(const BcdTaskRow *row)
 	if (bcd_place_differs(r, row->wanted, row->known))
 		return replacing_tasks(row);
 	take_apart(&parts, row, bcd_payload_changes(r, row->wanted, row->known));
-	return add_other_facets(add_fields(NIL, &parts, first), &parts);
+	tasks = add_other_facets(add_fields(NIL, &parts, first), &parts);
+	return row->together && tasks != NIL && ((BcdTask *) linitial(tasks))->facet == first ? bcd_tasks_riders_first(tasks) : tasks;
 }
 
 /* Returns the task that hides the record of a row that is gone. */

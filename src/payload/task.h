@@ -57,6 +57,10 @@ typedef struct BcdTaskRow
 extern List *bcd_tasks(const BcdTaskRow *row);
 extern List *bcd_tasks_keep(List *tasks, const BcdTaskRow *row);
 extern List *bcd_tasks_together_with(List *tasks, const BcdFacet *facet);
+extern int	bcd_tasks_riding(const List *tasks);
+extern int	bcd_tasks_riders(const List *tasks);
+extern List *bcd_tasks_riders_first(List *tasks);
+extern Jsonb *bcd_fields_with_riders(Jsonb *fields, const List *tasks, int n);
 extern BcdTask *bcd_task_of(const BcdTaskRow *row, const BcdFacet *facet, Jsonb *fields);
 extern const char *bcd_tasks_unread(const BcdTaskRow *row);
 extern Jsonb *bcd_task_collection(const BcdTask *task, Jsonb *payload);

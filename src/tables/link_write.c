@@ -125,8 +125,6 @@ bcd_links_found(const char *feed, Datum keys, Datum founds)
 #define WITHOUT_PAYLOAD(hidden_by, hidden_when) \
 	"CASE WHEN payload -> " hidden_by " IN ('null', to_jsonb(" hidden_when "))" \
 	" THEN pg_catalog.jsonb_build_object(" hidden_by ", NULL) END"
-#define FORGET(intent, rest) \
-	" remembered = " REMEMBERED ", sent = " SENT(intent) ", payload = " rest
 #define REMEMBERED	"(coalesce(remembered, '{}') || coalesce(payload, '{}'))"
 
 /*
@@ -270,7 +268,7 @@ execute(BcdStatement *statement, const char *feed, const char *key, Datum value,
 }
 
 static BcdStatement forget_link = {
-	"UPDATE bcdelta.link SET" FORGET(INTENT, WITHOUT_PAYLOAD("$3", "$4")) " WHERE feed = $1 AND key = $2",
+	"UPDATE bcdelta.link SET" FORGET_SENT(INTENT, INTENT, WITHOUT_PAYLOAD("$3", "$4")) " WHERE feed = $1 AND key = $2",
 	4, {TEXTOID, TEXTOID, TEXTOID, BOOLOID}
 };
 

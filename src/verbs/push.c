@@ -433,7 +433,7 @@ push_read(BcdItem *item, const cJSON *record)
 	bcd_item_wants_write(item, !item->looks);
 	bcd_put_values(item);
 	bcd_nested_was_read(item, record);
-	if (item->decision.outcome == BCD_UNCHANGED && (bcd_update_has_arrived(item) || bcd_has_part(item, BCD_UPDATED)))
+	if (item->decision.outcome == BCD_UNCHANGED && (bcd_update_has_arrived(item) || bcd_has_part(item, BCD_UPDATED) || bcd_has_part(item, BCD_RETRY)))
 		item->decision.outcome = BCD_UPDATED;
 	else if (item->decision.outcome == BCD_UNCHANGED)
 		bcd_note_twin(item, record);

@@ -76,6 +76,11 @@ subtest 'in a collection, added, changed and removed elements are sent, and no o
 	planned('widget', [ map { { id => $_, together => 4, known => \%known, wanted => { name => 'A', cogs => [ { code => 2, teeth => 10 }, { code => 3, teeth => 1 }, { code => 4, teeth => 2 } ] } } } 5, 6 ],
 		[ 'DELETE /widgets/5/cogs/7', 'PUT /widgets [{"id": 5, "cogs": [{"id": 8, "teeth": 10}, {"code": 4, "teeth": 2}]},{"id": 6, "cogs": [{"id": 8, "teeth": 10}, {"code": 4, "teeth": 2}]}]',
 		  'DELETE /widgets/6/cogs/7' ], 'where an update of the record keeps others, it has the changed and the new ones');
+	planned('widget', [ map { { id => $_, together => 4, known => { %known, price => 1, level => 1 }, wanted => { name => 'A', price => 2, level => 2, cogs => [ { code => 1, teeth => 8 }, { code => 2, teeth => 10 }, { code => 3, teeth => 1 }, { code => 4, teeth => 2 } ] } } } 5, 6 ],
+		[ 'PUT /widgets [{"id": 5, "cogs": [{"id": 8, "teeth": 10}, {"code": 4, "teeth": 2}], "name": "A", "price": 2},{"id": 6, "cogs": [{"id": 8, "teeth": 10}, {"code": 4, "teeth": 2}], "name": "A", "price": 2}]',
+		  'PUT /dials {"by": "us", "dials": [{"room": 1, "widget": 5, "set_to": 2},{"room": 1, "widget": 6, "set_to": 2}]}' ], 'and if the record has changed, too, they go along in its own update');
+	planned('widget', [ { id => 5, together => 4, known => { %known, price => 1 }, wanted => { name => 'A', price => 2, cogs => [ { code => 2, teeth => 10 }, { code => 3, teeth => 1 } ] } } ],
+		[ 'PUT /widgets [{"id": 5, "name": "A", "price": 2}]', 'DELETE /widgets/5/cogs/7', 'PUT /widgets [{"id": 5, "cogs": [{"id": 8, "teeth": 10}]}]' ], 'unless one has to go first');
 	my ($rc, undef, $error) = $node->psql('postgres',
 		q(SELECT requests('[{"resource": "widget", "id": 5, "known": {"name": "A"}, "wanted": {"name": "A", "cogs": []}}]')));
 	like($error, qr/the cogs of record 5 are not known/, 'what is not known is never guessed');

@@ -20,13 +20,14 @@ $shop->tables(
 	groups => { on_delete => "'hide'", options => qq('{"tree_id": $tree}') },
 	articles => { on_delete => "'delete'" });
 $shop->sql(<<'EOC');
-CREATE TABLE shelf (id int PRIMARY KEY, price numeric NOT NULL, stock int, tracked text NOT NULL);
+CREATE TABLE shelf (id int PRIMARY KEY, price numeric NOT NULL, stock int, tracked text NOT NULL, props jsonb NOT NULL);
 SELECT bcdelta.track('shelf', 'shop', 'product', '{"sku": "''H'' || id", "name": "''Shelf '' || id", "price": "price", "type": "''physical''",
-	"weight": "1", "inventory_level": "stock", "inventory_tracking": "tracked"}', on_delete => 'hide');
+	"weight": "1", "inventory_level": "stock", "inventory_tracking": "tracked",
+	"custom_fields": "props"}', on_delete => 'hide', options => '{"nested": "keep"}');
 EOC
 $shop->sql(<<"EOC");
 SELECT setseed($seed / 1000000.0);
-INSERT INTO shelf SELECT g, g, g, CASE WHEN g % 4 = 0 THEN 'none' ELSE 'product' END FROM generate_series(1, 40) AS g;
+INSERT INTO shelf SELECT g, g, g, CASE WHEN g % 4 = 0 THEN 'none' ELSE 'product' END, '[{"name": "a", "value": "1"}]' FROM generate_series(1, 40) AS g;
 INSERT INTO makers SELECT 'm' || g, 'Maker ' || g FROM generate_series(1, 12) AS g;
 INSERT INTO groups SELECT g, NULL, 'Group ' || g FROM generate_series(1, 6) AS g;
 INSERT INTO groups SELECT g, g - 6, 'Group "' || g || E'" \\u00fc' FROM generate_series(7, 12) AS g;
@@ -66,6 +67,9 @@ EOC
 	return [ sort @sent ];
 }
 
+# Updates that have elements besides the record's own fields
+my $along = 0;
+
 # One round: a preview, a push, and the two compared.
 sub agree
 {
@@ -74,6 +78,7 @@ sub agree
 	$shop->clear;
 	$shop->push;
 	is_deeply(sent(), $shown, "$what: what was shown is what was sent") or return;
+	$along += grep { m{^PUT /v3/catalog/products \{.*"price".*"custom_fields"} } @$shown;
 	cmp_ok(scalar @$shown, '>', 0, "$what: there was something");
 	is_deeply(shown(), [], "$what: and nothing is left to be shown");
 	return;
@@ -104,7 +109,9 @@ UPDATE articles SET no_release = NOT no_release WHERE random() < 0.2;
 UPDATE groups SET name = 'Group ' || id || ' of ' || $round WHERE random() < 0.3;
 UPDATE makers SET name = 'Maker ' || code || ' of ' || $round WHERE random() < 0.3;
 UPDATE shelf SET stock = stock + 1 WHERE random() < 0.3;
-UPDATE shelf SET price = price + 1 WHERE random() < 0.2;
+UPDATE shelf SET price = price + 1 WHERE random() < 0.4;
+UPDATE shelf SET props = CASE WHEN id % 5 < 4 THEN props ELSE '[]' END || jsonb_build_array(jsonb_build_object('name', 'f' || id % 3, 'value', '$round "' || id || '"')) WHERE random() < 0.4;
+UPDATE shelf SET props = jsonb_set(props, '{0,value}', to_jsonb('v' || $round)) WHERE random() < 0.3;
 UPDATE shelf SET tracked = CASE tracked WHEN 'none' THEN 'product' ELSE 'none' END WHERE random() < 0.1;
 DELETE FROM shelf WHERE random() < 0.05;
 DELETE FROM articles WHERE random() < 0.1;
@@ -117,4 +124,5 @@ EOC
 	};
 }
 
+cmp_ok($along, '>', 0, 'some custom fields have gone along with a price');
 done_testing();

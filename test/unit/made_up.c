@@ -110,6 +110,19 @@ object_of(Jsonb *row, const char *name)
 	return JsonbValueToJsonb(&v);
 }
 
+/* An update of a record does the tasks that can go along with it. */
+static List *
+with_riders(List *tasks)
+{
+	int			riders = bcd_tasks_riders(tasks);
+	BcdTask    *first = tasks ? linitial(tasks) : NULL;
+
+	if (riders == 0)
+		return tasks;
+	first->fields = bcd_fields_with_riders(first->fields, list_copy_tail(tasks, 1), riders);
+	return list_concat(list_make1(first), list_copy_tail(tasks, 1 + riders));
+}
+
 static List *
 tasks_of(Jsonb *row)
 {
@@ -126,7 +139,7 @@ tasks_of(Jsonb *row)
 	r.options = object_of(row, "options");
 	r.merged = (uint32) bcd_payload_integer(row, "merged");
 	r.together = (uint32) bcd_payload_integer(row, "together");
-	return bcd_tasks(&r);
+	return with_riders(bcd_tasks(&r));
 }
 
 /* One request, and the body that it has. */
