@@ -56,7 +56,10 @@ bcd_choices_busy(const BcdLane *lane, int64 parent)
 bool
 bcd_choices_wait(const BcdLane *lane, BcdStage stage)
 {
-	return !lane->gates->send_partial && bcd_lane_has_room(lane) && !bcd_stage_is_exhausted(lane, stage);
+	const BcdGate *gate = lane->gates->gate;
+
+	return !lane->gates->send_partial && !bcd_stage_is_exhausted(lane, stage) &&
+		(bcd_lane_has_room(lane) || gate[BCD_LOOKUP].flying > 0 || gate[BCD_READ].flying > 0);
 }
 
 /* A BcdUrlValue: the id of the nth parent. */

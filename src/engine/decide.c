@@ -202,6 +202,15 @@ bcd_decide_stage(BcdItem *item, BcdStage stage)
 	d->pending = BCD_PENDING_KEEP;
 }
 
+/* Do the replies to an item's create not name the record? */
+bool
+bcd_is_created_silently(const BcdItem *item)
+{
+	const BcdEndpoint *create = item->lane->feed->resource->facets->create.endpoint;
+
+	return create && create->reply->records == NULL;
+}
+
 /*
  * Returns how many items a request may have together with one that has failed
  * this many times: it may be the cause why all failed.  So these items come
@@ -215,4 +224,16 @@ bcd_item_group(const BcdLane *lane, int attempts)
 	if (attempts + 1 >= lane->run->store->options->max_attempts)
 		return 1;
 	return Max(BCD_PAGE_LIMIT >> Min(2 * attempts, 8), 1);
+}
+
+/*
+ * The same for a claimed item.  That the store has accepted its create, and
+ * lists the record later, counts as an attempt, but does not speak against it.
+ */
+int
+bcd_claimed_group(const BcdItem *item)
+{
+	bool		accepted = item->attempts == 1 && item->lost_create && bcd_is_created_silently(item);
+
+	return accepted && item->lane->run->store->options->max_attempts > 2 ? INT_MAX : bcd_item_group(item->lane, item->attempts);
 }

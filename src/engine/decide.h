@@ -28,6 +28,8 @@ extern void bcd_decide_anew(BcdItem *item);
 extern BcdItemRecord *bcd_decide_record(BcdItem *item);
 extern BcdItemRecord bcd_record_after(const BcdItem *item);
 extern void bcd_decide_stage(BcdItem *item, BcdStage stage);
+extern bool bcd_is_created_silently(const BcdItem *item);
 extern int	bcd_item_group(const BcdLane *lane, int attempts);
+extern int	bcd_claimed_group(const BcdItem *item);
 
 #endif							/* BCD_DECIDE_H */

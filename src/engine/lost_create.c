@@ -124,15 +124,6 @@ bcd_look_for_lost_create(BcdItem *item)
 #define LISTINGS		4
 #define FIRST_LISTING_MS	500
 
-/* Do the replies to an item's create not name the record? */
-static bool
-is_created_silently(const BcdItem *item)
-{
-	const BcdEndpoint *create = item->lane->feed->resource->facets->create.endpoint;
-
-	return create && create->reply->records == NULL;
-}
-
 /* The store has accepted an item's create, and will list the record later. */
 void
 bcd_decide_accepted(BcdItem *item)
@@ -149,7 +140,7 @@ bcd_decide_accepted(BcdItem *item)
 bool
 bcd_awaits_record(BcdItem *item)
 {
-	if (item->lost_create == NULL || !is_created_silently(item) || item->attempts >= LISTINGS)
+	if (item->lost_create == NULL || !bcd_is_created_silently(item) || item->attempts >= LISTINGS)
 		return false;
 	bcd_decide_accepted(item);
 	item->decision.taken = false;
@@ -163,7 +154,7 @@ bcd_awaits_record(BcdItem *item)
 bool
 bcd_found_own_create(const BcdItem *item)
 {
-	return item->lost_create && (is_created_silently(item) || bcd_is_companion(item)) &&
+	return item->lost_create && (bcd_is_created_silently(item) || bcd_is_companion(item)) &&
 		same_identity(item->lane->feed->resource, item->lost_create, item->wanted);
 }
 

@@ -49,11 +49,11 @@ bcd_queue_select(BcdLane *lane, int64 limit, MemoryContext cxt)
 
 		bcd_pending_claimed(i, &row);
 		item->attempts = row.attempts;
-		item->group = bcd_item_group(lane, item->attempts);
 		item->store_id = row.store_id;
 		item->linked = row.address != NULL;
 		item->known = bcd_known_at(feed->resource, row.address, row.payload);
 		item->lost_create = row.lost_create;
+		item->group = bcd_claimed_group(item);
 		item->remembered = row.remembered;
 		item->sent = row.sent;
 		item->found = row.found;

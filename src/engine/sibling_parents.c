@@ -23,7 +23,6 @@
 
 /* Bytes of ids in a query string; the API documents no limit */
 #define QUERY_BYTES		4000
-#define ID_BYTES		21
 
 /*
  * Returns the parent below which an item's record is looked for; 0: unknown.
@@ -52,6 +51,13 @@ place_of(const BcdSiblingParents *parents, int64 id)
 	return -1;
 }
 
+/* Bytes that an id takes in a query string, with a comma */
+static int
+bytes_of(int64 id)
+{
+	return snprintf(NULL, 0, INT64_FORMAT ",", id);
+}
+
 /*
  * May the nth item be in the same request as those before it?  Items of a batch
  * that was divided go in groups.
@@ -68,6 +74,7 @@ static bool
 count(BcdGate *gate, BcdStage stage, int batch, int group, BcdSiblingParents *parents)
 {
 	bool		left_out = false;
+	int			bytes = 0;
 	int			n = 0;
 	dlist_iter	iter;
 
@@ -80,13 +87,14 @@ count(BcdGate *gate, BcdStage stage, int batch, int group, BcdSiblingParents *pa
 
 		if (!may_join(item, stage, batch, group, n))
 			return true;
-		if (i < 0 && (parents->n == BCD_PAGE_LIMIT || (parents->n + 1) * ID_BYTES > QUERY_BYTES))
+		if (i < 0 && (parents->n == BCD_PAGE_LIMIT || bytes + bytes_of(id) > QUERY_BYTES))
 		{
 			left_out = true;
 			continue;
 		}
 		if (i < 0)
 		{
+			bytes += bytes_of(id);
 			i = parents->n++;
 			parents->id[i] = id;
 			parents->items[i] = 0;
@@ -129,12 +137,25 @@ gather(BcdGate *gate, BcdStage stage, int batch, int group, const BcdSiblingPare
 }
 
 /*
- * Chooses the parents of a new list, at least one and at most so many; their
- * items go to the head of the queue.  Returns the number of these; 0: better
- * wait for more.
+ * Has a page probably room for the records of so many parents with so many
+ * items?  At least for those of a tenth of its parents, if it has for the items.
+ */
+static bool
+has_room(BcdStage stage, int batch, int parents, int items, double strangers)
+{
+	return items <= batch &&
+		(parents <= (batch + 9) / 10 || (stage == BCD_READ ? items : 0) + parents * strangers <= batch);
+}
+
+/*
+ * Chooses the parents of a new list, at least one and as many as there is
+ * probably room for; their items go to the head of the queue.  strangers: so
+ * many records of each are probably listed beside those of items that are read,
+ * or that are looked up, at all.  Returns the number of items; 0: better wait for
+ * more.
  */
 int
-bcd_parents_choose(BcdLane *lane, BcdStage stage, int most, BcdSiblingParents *parents)
+bcd_parents_choose(BcdLane *lane, BcdStage stage, double strangers, BcdSiblingParents *parents)
 {
 	BcdGate    *gate = &lane->gates->gate[stage];
 	int			batch = bcd_batch_limit(lane, stage);
@@ -144,10 +165,14 @@ bcd_parents_choose(BcdLane *lane, BcdStage stage, int most, BcdSiblingParents *p
 	int			items = 0;
 	int			i;
 
-	if (waits && gate->queued == gate->too_few)
+	/*
+	 * the more items there are, the fewer have parents whose other items come
+	 * later
+	 */
+	if (waits && (bcd_lane_has_room(lane) || gate->queued == gate->too_few))
 		return 0;
 	left_out = count(gate, stage, batch, group, parents);
-	for (i = 0; i < parents->n && (i == 0 || (i < most && items + parents->items[i] <= batch)); i++)
+	for (i = 0; i < parents->n && (i == 0 || has_room(stage, batch, i + 1, items + parents->items[i], strangers)); i++)
 		items += parents->items[i];
 	gate->too_few = i == parents->n && !left_out && waits ? gate->queued : 0;
 	if (gate->too_few > 0)

@@ -16,6 +16,6 @@ typedef struct BcdSiblingParents
 } BcdSiblingParents;
 
 extern int64 bcd_sibling_parent(const BcdItem *item, BcdStage stage);
-extern int	bcd_parents_choose(BcdLane *lane, BcdStage stage, int most, BcdSiblingParents *parents);
+extern int	bcd_parents_choose(BcdLane *lane, BcdStage stage, double strangers, BcdSiblingParents *parents);
 
 #endif							/* BCD_SIBLING_PARENTS_H */

@@ -53,7 +53,10 @@ typedef struct BcdSweep
 	int			page;			/* the next one */
 	BcdPaging	paging;
 	int			parents;
+	int			items;			/* below these */
 	int64		records;		/* of these, as its first page tells */
+	bool		overflows;		/* it, or one before it, had more than
+								 * expected */
 } BcdSweep;
 
 /* A BcdUrlValue: returns the nth parent. */
@@ -64,15 +67,19 @@ parent_value(const char *name, int nth, const void *parents)
 }
 
 /*
- * Of how many parents does a page probably have room for the records?  95 % of
- * what would have just filled the last one.
+ * How many records of a parent does a list probably have that are of no item?
+ * As many as the last one.  Once a list has taken a second page because they
+ * differ, some more.  Records that are looked up may not exist, so their items say
+ * nothing.
  */
-static int
-room_for_parents(const BcdSweep *last, int batch)
+static double
+strangers_per_parent(const BcdSweep *last, BcdStage stage)
 {
 	if (last == NULL || last->records <= 0)
-		return BCD_PAGE_LIMIT;
-	return Max((batch + 9) / 10, (int) (0.95 * batch * last->parents / last->records));
+		return 0;
+	if (stage == BCD_LOOKUP)
+		return last->records / (last->overflows ? 0.95 : 1) / last->parents;
+	return Max(last->records - last->items, 0) * (last->overflows ? 1.5 : 1) / last->parents;
 }
 
 static void
@@ -82,7 +89,10 @@ next_page(BcdJob *job)
 
 	bcd_kept_add(job, sweep->url, sweep->page, bcd_page_is_last(&job->page, sweep->page, bcd_batch_limit(job->lane, job->stage)));
 	if (sweep->page++ == 1)
+	{
 		sweep->records = job->page.total;
+		sweep->overflows |= sweep->records > bcd_batch_limit(job->lane, job->stage) && sweep->parents > 1;
+	}
 	bcd_page_taken(&sweep->paging, &job->page);
 }
 
@@ -211,10 +221,12 @@ append_fields(StringInfo url, BcdLane *lane, BcdStage stage, const BcdView *view
 		url->data[end] = '?';
 }
 
+/* Begins a list of the records of some parents, for the first n items of the queue. */
 static void
-begin(BcdLane *lane, BcdStage stage, const BcdView *view, const BcdSiblingParents *parents)
+begin(BcdLane *lane, BcdStage stage, const BcdView *view, const BcdSiblingParents *parents, int n)
 {
 	BcdGates   *gates = lane->gates;
+	bool		overflows = gates->sweep[stage] && gates->sweep[stage]->overflows;
 	StringInfoData url;
 
 	initStringInfo(&url);
@@ -228,6 +240,8 @@ begin(BcdLane *lane, BcdStage stage, const BcdView *view, const BcdSiblingParent
 	gates->sweep[stage]->url = MemoryContextStrdup(gates->cxt, url.data);
 	gates->sweep[stage]->page = 1;
 	gates->sweep[stage]->parents = parents->n;
+	gates->sweep[stage]->items = n;
+	gates->sweep[stage]->overflows = overflows;
 }
 
 /* Returns a request for the next page, for the first n items of the queue. */
@@ -376,7 +390,7 @@ whole_job(BcdLane *lane)
 
 	if (!lane->exhausted && !lane->gates->send_partial && bcd_lane_has_room(lane))
 		return NULL;
-	begin(lane, BCD_READ, view, &parents);
+	begin(lane, BCD_READ, view, &parents, gate->queued);
 	if (bcd_kept_has(lane, lane->gates->sweep[BCD_READ]->url))
 		return kept_job(lane);
 	if (is_read_alone(lane))
@@ -406,9 +420,9 @@ bcd_plan_siblings(BcdLane *lane, BcdStage stage)
 		return bcd_single_lookup(lane);
 	if (bcd_sibling_parent(dlist_head_element(BcdItem, node, &gate->queue), stage) == 0)
 		return stage == BCD_READ && r->view_one.endpoint ? one_job(lane) : nowhere_job(lane, stage);
-	n = bcd_parents_choose(lane, stage, room_for_parents(lane->gates->sweep[stage], bcd_batch_limit(lane, stage)), &parents);
+	n = bcd_parents_choose(lane, stage, strangers_per_parent(lane->gates->sweep[stage], stage), &parents);
 	if (n == 0)
 		return NULL;
-	begin(lane, stage, view, &parents);
+	begin(lane, stage, view, &parents, n);
 	return page_job(lane, stage, view, n);
 }

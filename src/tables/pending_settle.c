@@ -55,6 +55,9 @@ bcd_pending_delete_one_done(const char *feed, const char *key)
 
 static const Oid fate_types[FATE_COLUMNS] = {TEXTOID, TEXTOID, INT4OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, INT8OID, INT8OID};
 
+/* The same instant for all rows, so that those that wait equally long go on together */
+#define NOW	"(SELECT clock_timestamp())"
+
 /*
  * A row that changed while it was in flight becomes ready, whatever the
  * outcome, unless the store may still carry out what was given up.
@@ -64,15 +67,15 @@ static const Oid fate_types[FATE_COLUMNS] = {TEXTOID, TEXTOID, INT4OID, INT8OID,
 	" state = CASE WHEN NOT p.again THEN " state " WHEN " rest_ms " > 0 THEN 'waiting' ELSE 'ready' END," \
 	" attempts = CASE WHEN p.again THEN 0 ELSE " attempts " END," \
 	" next_attempt_at = CASE WHEN CASE WHEN p.again THEN " rest_ms " > 0 ELSE " state " = 'waiting' END" \
-	"  THEN clock_timestamp() + greatest(CASE WHEN NOT p.again THEN " delay_ms " END, " rest_ms ") * interval '1 millisecond' END," \
-	" not_before = CASE WHEN " rest_ms " > 0 THEN clock_timestamp() + " rest_ms " * interval '1 millisecond' END," \
+	"  THEN " NOW " + greatest(CASE WHEN NOT p.again THEN " delay_ms " END, " rest_ms ") * interval '1 millisecond' END," \
+	" not_before = CASE WHEN " rest_ms " > 0 THEN " NOW " + " rest_ms " * interval '1 millisecond' END," \
 	" last_error = CASE WHEN NOT p.again THEN " error " END," \
 	" waits_feed = CASE WHEN NOT p.again THEN " waits_feed " END," \
 	" waits_key = CASE WHEN NOT p.again THEN " waits_key " END," \
 	" intent = CASE WHEN NOT " found " THEN p.intent END," \
 	" trouble = CASE WHEN NOT p.again THEN " trouble " END," \
 	" early_at = CASE WHEN NOT p.again AND " trouble " IS NOT NULL" \
-	"  THEN clock_timestamp() + " early_ms " * interval '1 millisecond' END," \
+	"  THEN " NOW " + " early_ms " * interval '1 millisecond' END," \
 	" again = false"
 
 static BcdStatement put_back_one = {

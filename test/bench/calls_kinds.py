@@ -197,7 +197,7 @@ KINDS = (
     ("locations", "location", 90, dict(per=0, max_locations=1000, fields={
         "code": "'L' || id", "label": "'Location ' || id || ' ' || v", "type_id": "'VIRTUAL'", "time_zone": "'Etc/UTC'",
         "managed_by_external_source": "true", "enabled": "true"}), (
-            ("new", NEW, lambda n: 1 + requests(n, 100), "list by 250, create by 100 (assumed)"),
+            ("new", NEW, lambda n: 2 + requests(n, 100), "list by 250 before and after, as the reply has no ids, create by 100 (assumed)"),
             ("changed", CHANGED, _by(100), "update by 100 (assumed)"),
             ("deleted", GONE, _by(100), "delete by 100 (assumed)"))),
     ("redirects", "redirect", None, dict(
