@@ -37,6 +37,7 @@
 #include "feed/feed.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
+#include "store/verdict.h"
 #include "tables/link.h"
 #include "tables/pending.h"
 
@@ -124,6 +125,9 @@ bcd_look_for_lost_create(BcdItem *item)
 #define LISTINGS		4
 #define FIRST_LISTING_MS	500
 
+/* Attempts after which a lost create is taken for not done when it is not listed */
+#define LATE_LOOKS		1
+
 /* The store has accepted an item's create, and will list the record later. */
 void
 bcd_decide_accepted(BcdItem *item)
@@ -133,17 +137,55 @@ bcd_decide_accepted(BcdItem *item)
 	item->decision.taken = true;
 }
 
+/* Decides that an item's record is looked for again when lists have caught up. */
+static void
+decide_late(BcdItem *item, char *why)
+{
+	bcd_decide_wait(item, bcd_retry_backoff_ms(item->attempts + 1, true, item->lane->run->spread), why);
+}
+
 /*
  * A record was not found.  If a create that the store may have accepted could
  * still make it, decides that it is looked for again.  Otherwise returns false.
+ *
+ * A store may list a new record some seconds late.  Where it refuses a second
+ * record of the same key, that does no harm: see bcd_awaits_twin().  Where it
+ * does not, or where nothing would ever look for that key again, a record is
+ * looked for twice.
  */
 bool
 bcd_awaits_record(BcdItem *item)
 {
-	if (item->lost_create == NULL || !bcd_is_created_silently(item) || item->attempts >= LISTINGS)
+	const BcdResource *r = item->lane->feed->resource;
+
+	if (item->lost_create == NULL)
 		return false;
-	bcd_decide_accepted(item);
-	item->decision.taken = false;
+	if (bcd_is_created_silently(item))
+	{
+		if (item->attempts >= LISTINGS)
+			return false;
+		bcd_decide_accepted(item);
+		item->decision.taken = false;
+		return true;
+	}
+	if (item->attempts > LATE_LOOKS || !(r->keys[item->natural_index].shared || item->lookup_reason == BCD_REASON_LOST_CREATE))
+		return false;
+	decide_late(item, MemoryContextStrdup(item->cxt, "a create without a reply may have been carried out, but the store does not list its record: it is looked for once more"));
+	return true;
+}
+
+/*
+ * The create of an item was refused, and no record was found.  If the row has met
+ * trouble, an earlier create of its own may be the reason, whose record the store
+ * lists late: decides that it is looked for again.  Otherwise returns false.
+ */
+bool
+bcd_awaits_twin(BcdItem *item, const char *refusal)
+{
+	if (!item->lane->run->kind->claims || item->attempts == 0 || item->attempts >= LISTINGS || item->wanted == NULL)
+		return false;
+	decide_late(item, MemoryContextStrdup(item->cxt, psprintf("%s; the store lists no such record, and is asked again", refusal)));
+	item->decision.status = item->refusal_status;
 	return true;
 }
 

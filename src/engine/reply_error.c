@@ -27,6 +27,7 @@
 #include "engine/item.h"
 #include "engine/keyed.h"
 #include "engine/lane.h"
+#include "engine/lost_create.h"
 #include "engine/natural_key.h"
 #include "engine/reply_error.h"
 #include "engine/reply_stop.h"
@@ -89,8 +90,7 @@ static void
 decide_trouble(BcdJob *job, BcdItem *item, char *text)
 {
 	int			most = job->run->store->options->max_attempts;
-	bool		afresh = item->attempts >= most;	/* it has waited for other
-													 * rows */
+	bool		afresh = item->attempts >= most;	/* it waited for rows */
 	int			attempts = afresh ? 1 : item->attempts + 1;
 
 	item->decision.afresh = afresh;
@@ -145,7 +145,7 @@ decide_refused(BcdJob *job, BcdItem *item, char *text)
 	else if (bcd_stage_is_collection(job->lane->feed->resource, job->stage) ? bcd_element_may_be_there(job) :
 			 bcd_refusal_may_mean_gone(job) && !bcd_has_riders(item, job->stage) && !item->looked_up && !bcd_reason_is_unexpected(item->lookup_reason))
 		decide_look(job, item, text);
-	else
+	else if (job->stage != BCD_CREATE || !bcd_awaits_twin(item, text))
 		bcd_decide_refused_at(item, job->stage, (int) job->request->status, text);
 }
 
@@ -182,7 +182,7 @@ decide_conflict(BcdJob *job, BcdItem *item, char *text)
 		item->decision.error = text;
 		item->decision.status = (int) job->request->status;
 	}
-	else
+	else if (job->stage != BCD_CREATE || !bcd_awaits_twin(item, text))
 		bcd_decide_refused_at(item, job->stage, (int) job->request->status, text);
 }
 
@@ -391,10 +391,9 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 	}
 
 	/*
-	 * A 404 says nothing about the records of a list: one that is gone is
-	 * missing there. If a row that is gone were taken to be without a record
-	 * for that, nothing would ever look for the record again; and a row that
-	 * is looked up would fail at once.
+	 * A 404 says nothing about the records of a list.  If a row that is gone
+	 * were taken to be without a record for that, nothing would ever look for
+	 * it again; and a row that is looked up would fail at once.
 	 */
 	if (verdict == BCD_GONE && (job->stage == BCD_READ || job->stage == BCD_LOOKUP) && !job->below && job->lane->feed->resource->id)
 		verdict = BCD_TROUBLE;

@@ -82,6 +82,7 @@ find_records(BcdRecordPage *page, JsonbContainer *reply, const BcdTable *table, 
 {
 	JsonbValue *data;
 	int64		total;
+	int64		size;
 
 	page->page.bare = JsonContainerIsArray(reply) && !JsonContainerIsScalar(reply);
 	if (page->page.bare)
@@ -97,6 +98,10 @@ find_records(BcdRecordPage *page, JsonbContainer *reply, const BcdTable *table, 
 	page->records = data->val.binary.data;
 	page->page.total = count_at(reply, "meta.pagination.total");
 	page->page.pages = count_at(reply, "meta.pagination.total_pages");
+	/* as bcd_page_read() */
+	size = Max(count_at(reply, "meta.pagination.per_page"), JsonContainerSize(page->records));
+	if (page->page.pages > 0 && size > 0)
+		page->page.pages = Max(page->page.pages, (page->page.total + size - 1) / size);
 	page->told_total = whole_number(at_path(reply, "meta.pagination.total"), &total) && total >= 0;
 	page->page.bare = member(reply, "meta", strlen("meta")) == NULL || page->page.pages == 0;
 }

@@ -17,7 +17,10 @@
 #define SHORT_PAGE	50
 #define NO_TOTAL	1000000		/* records of a list of unknown length */
 
-/* The number of pages of a list that does not tell it; 0 if it cannot be known. */
+/*
+ * The number of pages that a list has to have for its number of records; 0 if it
+ * does not tell that.
+ */
 static int64
 pages_of(const BcdPage *page, const cJSON *reply)
 {
@@ -25,6 +28,7 @@ pages_of(const BcdPage *page, const cJSON *reply)
 
 	if (!page->counted || !bcd_json_int64(bcd_json_path(reply, "meta.pagination.per_page"), &size) || size <= 0)
 		return 0;
+	size = Max(size, page->records);
 	return page->total / size + (page->total % size > 0);
 }
 
@@ -51,7 +55,13 @@ bcd_page_read(BcdPage *page, const cJSON *reply, const char *id_field)
 		page->total = 0;
 	if (!bcd_json_int64(bcd_json_path(reply, "meta.pagination.total_pages"), &page->pages) ||
 		page->pages < 0)
-		page->pages = pages_of(page, reply);
+		page->pages = 0;
+
+	/*
+	 * who stops too early takes records for missing; one page too many is
+	 * empty
+	 */
+	page->pages = Max(page->pages, pages_of(page, reply));
 	page->bare = page->pages == 0;
 }
 

@@ -374,7 +374,7 @@ push_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 				if (!bcd_record_is_taken(item, store_id))
 					adopt(item, store_id, record);
 			}
-			else if (!bcd_look_up_next_key(item) && !bcd_look_everywhere(item))
+			else if (!bcd_look_up_next_key(item) && !bcd_look_everywhere(item) && !bcd_awaits_twin(item, item->refusal))
 
 				/*
 				 * the row's own key is not the duplicate: another field's

@@ -1,5 +1,7 @@
 """One API call on its way through the store."""
 
+import time
+
 import exactjson
 import fields
 import query
@@ -104,6 +106,9 @@ class Call:
 
     def created(self, kind, key):
         self.entry.created.append([kind, key])
+        delay = self.store.settings["list_delay_ms"]
+        if delay:
+            self.store.unlisted[kind, key] = time.monotonic() + delay / 1000.0
 
     def changed(self, kind, key):
         self.entry.changed.append([kind, key])

@@ -151,6 +151,7 @@ def _product_channels(control):
 
 def _settle(control):
     control.store.stock.settle(everything=True)
+    control.store.unlisted.clear()
     return {}
 
 

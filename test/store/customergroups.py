@@ -216,6 +216,7 @@ def list_all(call):
     found = listing.select(table, [
         build(call.store, table, values[name])
         for name, (_, build) in _FILTERS.items() if name in values])
+    found = listing.listed(call.store, table, found)
     if isinstance(found, range):
         found = [table.ids[position] for position in found]
     return bare_page(call, values, [_show(call.store, key) for key in found])

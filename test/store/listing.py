@@ -273,8 +273,21 @@ def _links(call, page, limit, pages):
     return links
 
 
+def listed(store, table, found):
+    """The ids (or positions) found, without records not listed yet."""
+    now, kind = time.monotonic(), getattr(table, "kind", None)
+    late = {key for (of, key), until in store.unlisted.items()
+            if kind and of == kind.name and until > now}
+    if not late:
+        return found
+    keys = [table.ids[i] for i in found] if isinstance(found, range) else found
+    return [key for key in keys if key not in late]
+
+
 def paged(call, table, found, values, show, most=None):
     """The reply with one page of the ids (or positions) found."""
+    if call.store.unlisted:
+        found = listed(call.store, table, found)
     page, limit = page_of(call, values,
                           most or call.store.settings["max_limit"])
     total = len(found)
@@ -287,6 +300,8 @@ def paged(call, table, found, values, show, most=None):
         "total": total, "count": len(items), "per_page": limit,
         "current_page": page, "total_pages": pages,
         "links": _links(call, page, limit, pages)}
+    if call.store.settings["pages_told"]:
+        pagination["total_pages"] = call.store.settings["pages_told"]
     for name in call.store.settings["left_out"]:
         pagination.pop(name, None)
     return Reply(200, items=items,

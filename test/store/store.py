@@ -66,7 +66,7 @@ DEFAULTS = {
     "category_place": "both",
     "delete_batch": 250, "default_limit": 50, "max_limit": 250,
     "left_out": [],
-    "over_limit": "cut", "max_brands": 30000, "max_categories": 16000,
+    "list_delay_ms": 0, "pages_told": 0, "over_limit": "cut", "max_brands": 30000, "max_categories": 16000,
     "limit_status": 507, "adjustment_batch": 2000, "inventory_limit": 1000,
     # customers
     "customer_batch": 10, "customer_delete_batch": 100,
@@ -244,6 +244,7 @@ class Store:
     # -- catalog -------------------------------------------------------------
 
     def reset_catalog(self):
+        self.unlisted = {}          # (kind, id) -> until when
         self.brands = brands.new_table(self)
         self.categories = categories.new_table(self)
         self.products = products.new_table(self)

@@ -48,6 +48,13 @@ class Groups(V2Case):
         self.set(v2_empty=200)
         self.assertEqual(self.get(GROUPS), [])
 
+    def test_listed_later(self):
+        self.set(list_delay_ms=3600000)
+        self.post("VIP")
+        self.assertIsNone(self.get(GROUPS, 204))
+        self.control.post("/settle")
+        self.assertEqual(len(self.get(GROUPS)), 1)
+
     def test_pages_and_filters(self):
         for n in range(60):
             self.post("g%d" % n)

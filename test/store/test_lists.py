@@ -10,6 +10,18 @@ PRODUCTS = "/catalog/products"
 BRANDS = "/catalog/brands"
 
 
+class Late(StoreCase):
+    def test_new_records_are_listed_later(self):
+        self.set(list_delay_ms=3600000)
+        one = self.brand("Nordic")["id"]
+        self.assertEqual(self.ids("?name=Nordic", BRANDS), [])
+        self.assertEqual(self.ids("?id:in=%d" % one, BRANDS), [])
+        self.ok("GET", "%s/%d" % (BRANDS, one))
+        self.refused(409, "POST", BRANDS, {"name": "Nordic"})
+        self.control.post("/settle")
+        self.assertEqual(self.ids("?name=Nordic", BRANDS), [one])
+
+
 class Filters(StoreCase):
     """One catalog, many questions."""
 

@@ -271,6 +271,35 @@ subtest 'creates in two trees, in a request that is done in part, do not find a 
 	is_deeply($shop->pending, { 'here 1' => 'failed' }, 'that was done in part');
 };
 
+subtest 'a record that the store lists only later is neither created twice nor given up' => sub {
+	$shop->sql(<<'EOC');
+SELECT bcdelta.untrack('here');
+CREATE TABLE clubs (id int PRIMARY KEY, name text);
+SELECT bcdelta.track('clubs', 'shop', 'customer_group', fields => '{"name": "name"}');
+EOC
+	my %made = (makers => 'brands', groups => 'categories', things => 'products', clubs => 'customer_groups');
+	my %before = map { $_ => scalar @{ $store->state($made{$_}) } } keys %made;
+	$store->settings({ list_delay_ms => 3600000 });
+	$store->fault({ match => { method => 'POST' }, do => { lose => 'after' } });
+	$shop->sql("INSERT INTO makers VALUES ('L', 'Late'); INSERT INTO groups VALUES (90, NULL, 'Late'); INSERT INTO clubs VALUES (1, 'Late');
+		INSERT INTO things VALUES (90, 'LATE', 1), (91, 'EARLY', 1)");
+	my $run = $shop->push('wait => false');
+	$shop->wait_for("SELECT count(*) = 5 FROM bcdelta.pending WHERE state = 'waiting'");
+	$store->unfault;
+	# the record of this one can be found by its old key only
+	$shop->sql("UPDATE things SET sku = 'LATER' WHERE id = 91");
+	$shop->wait_for("SELECT count(*) = 5 FROM (SELECT DISTINCT feed, key FROM bcdelta.result
+		WHERE run_id = $run->{run_id} AND error ~ 'looked for once more|is asked again') AS r");
+	$store->settings({ list_delay_ms => 0 });
+	$store->settle;
+	$shop->wait_for("SELECT state = 'succeeded' FROM bcdelta.run WHERE run_id = $run->{run_id}");
+	is($shop->value("SELECT failed FROM bcdelta.run WHERE run_id = $run->{run_id}")->{failed}, 0, 'no row fails');
+	is_deeply([ map { @{ $store->state($made{$_}) } - $before{$_} } sort keys %made ], [ 1, 1, 1, 2 ], 'each record is there once');
+	is($shop->sql("SELECT count(*) FROM bcdelta.link WHERE (feed, key) IN (('makers', 'L'), ('groups', '90'), ('clubs', '1'), ('things', '90'), ('things', '91'))"),
+		5, 'and linked');
+	check_things('listed late');
+};
+
 is($shop->sql("SELECT count(*) FROM bcdelta.link WHERE store_id = 801"), 0, 'a row finds no root of another tree');
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
 done_testing();
