@@ -15,10 +15,13 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_namespace.h"
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -93,6 +96,40 @@ bcd_extension_look(char **version)
 	return oid;
 }
 
+/*
+ * Returns the schema that the extension has made, even if it was renamed; or
+ * InvalidOid.  Statements of the source must not fail for that; everything else
+ * finds our tables by their names.
+ */
+Oid
+bcd_extension_schema(void)
+{
+	char	   *version;
+	Oid			extension = bcd_extension_look(&version);
+	Relation	catalog;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Oid			schema = InvalidOid;
+
+	if (!OidIsValid(extension))
+		return InvalidOid;
+	catalog = table_open(DependRelationId, AccessShareLock);
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(ExtensionRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(extension));
+	scan = systable_beginscan(catalog, DependReferenceIndexId, true, NULL, 2, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend member = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (member->classid == NamespaceRelationId && member->deptype == DEPENDENCY_EXTENSION)
+			schema = member->objid;
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return schema;
+}
+
 /* Is version a, as in "0.2.0", before version b? */
 static bool
 is_older(const char *a, const char *b)
@@ -126,8 +163,15 @@ bcd_extension_trouble(void)
 {
 	char	   *version;
 
-	if (!OidIsValid(bcd_extension_look(&version)) || !OidIsValid(bcd_table_oid("run")))
+	if (!OidIsValid(bcd_extension_look(&version)))
 		return pstrdup("extension bcdelta does not exist in this database");
+	if (!OidIsValid(bcd_table_oid("run")))
+	{
+		char	   *name = get_namespace_name(bcd_extension_schema());
+
+		return psprintf("the schema of extension bcdelta was renamed; changes are captured, but nothing is pushed until it has its name again: ALTER SCHEMA %s RENAME TO bcdelta",
+						name ? quote_identifier(name) : "?");
+	}
 	if (strcmp(version, EXTVERSION) == 0)
 		return NULL;
 	return psprintf("extension bcdelta has version %s, but the loaded library has version %s. %s",

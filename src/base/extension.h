@@ -9,6 +9,7 @@
 extern Oid	bcd_table_oid(const char *name);
 extern Oid	bcd_extension_owner(void);
 extern Oid	bcd_extension_look(char **version);
+extern Oid	bcd_extension_schema(void);
 extern char *bcd_extension_trouble(void);
 extern void bcd_extension_check(void);
 

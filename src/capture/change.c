@@ -39,6 +39,7 @@
 
 #include "base/bcdelta.h"
 #include "base/compat.h"
+#include "base/extension.h"
 #include "base/guc.h"
 #include "base/shmem.h"
 #include "capture/change.h"
@@ -105,8 +106,11 @@ static Oid
 our_relid(const char *name)
 {
 	Oid			schema = get_namespace_oid(BCD_EXTENSION, true);
-	Oid			relid = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+	Oid			relid;
 
+	if (!OidIsValid(schema))
+		schema = bcd_extension_schema();	/* it was renamed */
+	relid = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
 	if (!OidIsValid(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),

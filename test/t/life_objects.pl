@@ -169,6 +169,20 @@ subtest 'a fast stop during a run is no failure, and the run goes on after the s
 	names_agree('nothing is missing');
 };
 
-is(scalar(() = @{ $store->state('brands') }), 6, 'nothing was created twice');
+subtest 'while the schema of the extension has another name, the source goes on, and nothing is lost' => sub {
+	$shop->push("'things'");
+	$shop->sql('ALTER SCHEMA bcdelta RENAME TO other');
+	my ($rc, undef, $err) = $shop->try(q(INSERT INTO things VALUES ('T-renamed', 'Renamed'); UPDATE things SET name = name || '!' WHERE id = 'T-2'));
+	is($rc, 0, 'statements of the source succeed') or diag($err);
+	kill_worker($node, 'shop', 'TERM');
+	$shop->wait_for("SELECT count(*) > 0 FROM (SELECT other.worker_state()) AS w (words) WHERE words ~ 'ALTER SCHEMA other RENAME TO bcdelta'");
+	$shop->sql('ALTER SCHEMA other RENAME TO bcdelta');
+	$shop->wait_for("SELECT bcdelta.worker_state() = 'running'");
+	my $run = $shop->push("'things'");
+	is_deeply([ $run->{state}, $run->{created}, $run->{updated} ], [ 'succeeded', 1, 1 ], 'and their changes are pushed when it has its name again');
+	names_agree('nothing was lost');
+};
+
+is(scalar(() = @{ $store->state('brands') }), 7, 'nothing was created twice');
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
 done_testing();
