@@ -1498,7 +1498,7 @@ SELECT f.feed, f.server, f.resource,
 		coalesce(
 			nullif(concat_ws('; ',
 				CASE WHEN w.words <> 'running' AND NOT pg_catalog.pg_is_in_recovery()
-					THEN 'no worker serves this database: ' || w.words END,
+					THEN CASE WHEN w.words LIKE 'the worker''s %' THEN '' ELSE 'no worker serves this database: ' END || w.words END,
 				bcdelta.feed_trouble(f.feed), s.trouble,
 				CASE WHEN s.trouble IS NULL AND s.blocked_until > now() + interval '1 minute'
 					THEN format('nothing is sent to the store before %s, at its request', date_trunc('second', s.blocked_until)) END), ''),
@@ -1989,7 +1989,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 			s.ready + s.waiting + s.in_flight + s.deferred + s.changes AS pending, s.linked,
 			CASE WHEN s.withheld IS NULL THEN s.oldest_pending END AS oldest_pending FROM bcdelta.status AS s),
 	problems (severity, message) AS (
-		SELECT 'critical', 'no worker serves this database: ' || min(f.worker) FROM feeds AS f WHERE f.worker <> 'running' HAVING count(*) > 0
+		SELECT 'critical', CASE WHEN min(f.worker) LIKE 'the worker''s %' THEN '' ELSE 'no worker serves this database: ' END || min(f.worker) FROM feeds AS f WHERE f.worker <> 'running' HAVING count(*) > 0
 		UNION ALL SELECT t.severity, t.message FROM bcdelta.trouble AS t
 		UNION ALL SELECT 'warning', format('feed "%s": %s', f.feed, concat_ws(' and ',
 				CASE f.failed WHEN 0 THEN NULL WHEN 1 THEN '1 row failed' ELSE f.failed || ' rows failed' END,

@@ -117,6 +117,8 @@ bcdelta_worker_state(PG_FUNCTION_ARGS)
 	bool		starting;
 	char	   *words = bcd_worker_words(&starting);
 
+	if (words == NULL)
+		words = bcd_worker_waits();
 	PG_RETURN_TEXT_P(cstring_to_text(words ? words : "running"));
 }
 

@@ -7,8 +7,13 @@
 #include "access/xlog.h"
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
+#include "pgstat.h"
 #include "postmaster/bgworker_internals.h"
+#include "replication/syncrep.h"
+#include "replication/walsender.h"
 #include "storage/lwlock.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
 #include "utils/builtins.h"
 
 #include "base/guc.h"
@@ -119,6 +124,30 @@ bcd_worker_words(bool *starting)
 						max_worker_processes);
 	return found.trouble[0] ? psprintf("the worker is starting: %s", found.trouble) :
 		pstrdup("the worker is starting");
+}
+
+/*
+ * Returns what keeps a worker that serves this database from going on, or NULL.
+ * A commit that waits for a standby that is there is none of our business: it is
+ * over in a moment.
+ */
+char *
+bcd_worker_waits(void)
+{
+	SyncRepStandbyData *standbys;
+	PGPROC	   *proc;
+	pid_t		pid;
+
+	if (bcd_shared == NULL || SyncRepConfig == NULL)
+		return NULL;
+	LWLockAcquire(bcd_shared->lock, LW_SHARED);
+	pid = bcd_worker_pid();
+	LWLockRelease(bcd_shared->lock);
+	proc = pid != 0 ? BackendPidGetProc(pid) : NULL;
+	if (proc == NULL || proc->wait_event_info != WAIT_EVENT_SYNC_REP ||
+		SyncRepGetCandidateStandbys(&standbys) >= SyncRepConfig->num_sync)
+		return NULL;
+	return pstrdup("the worker's commit waits for a synchronous standby, and too few are connected: see synchronous_standby_names");
 }
 
 /* What to do about it. */

@@ -138,6 +138,22 @@ subtest 'an older dump that is restored in place of what the database has pushes
 	is(copy('early', 'SELECT state, updated FROM bcdelta.push()'), 'succeeded|1', 'resumed, it goes on');
 };
 
+subtest 'a worker whose commit waits for a synchronous standby that is not there says so' => sub {
+	$shop->leave;
+	my ($name, $local) = ("ALTER SYSTEM SET synchronous_standby_names", 'SET synchronous_commit = local;');
+	$node->safe_psql('postgres', "$name = 'nobody'");
+	$node->reload;
+	$node->safe_psql('shop', "$local INSERT INTO articles (sku, title, price) VALUES ('SYNC', 'Synchronous', 1)");
+	my $run = $node->safe_psql('shop', "$local SELECT run_id FROM bcdelta.push(wait => false)");
+	$node->poll_query_until('shop', "SELECT state = 'critical' AND message ~ '^the worker''s commit waits for a synchronous standby.*synchronous_standby_names' FROM bcdelta.health()")
+	  or die 'health() does not say so';
+	like($node->safe_psql('shop', "SELECT trouble FROM bcdelta.status WHERE feed = 'articles'"), qr/^the worker's commit waits for a synchronous standby/, 'so does the status');
+	$node->safe_psql('postgres', "$name = ''");
+	$node->reload;
+	$node->poll_query_until('shop', "SELECT state = 'succeeded' FROM bcdelta.run WHERE run_id = $run") or die 'the push does not end';
+	is(copy('shop', 'SELECT bcdelta.worker_state()'), 'running', 'and goes on when none is asked for');
+};
+
 subtest 'a standby does nothing until it is promoted, then goes on by itself' => sub {
 	$node->backup('backup');
 	my $standby = PostgreSQL::Test::Cluster->new('standby');
