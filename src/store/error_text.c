@@ -41,8 +41,8 @@ static void append_clean(StringInfo out, const char *text, size_t len, int room)
 
 /*
  * One short line about an error reply, such as "409 The name is taken (sku:
- * the SKU is not unique)".  Control characters are dropped, and a long text is
- * truncated.
+ * the SKU is not unique)"; or about one with status 200 that is not what was
+ * expected.  Control characters are dropped, and a long text is truncated.
  */
 void
 bcd_json_error_text(StringInfo out, long status, const char *content_type,
@@ -67,6 +67,9 @@ bcd_json_error_text(StringInfo out, long status, const char *content_type,
 	digits = snprintf(number, sizeof(number), "%ld ", status);
 	if (line.len == 0)
 		put_text(&line, reason_phrase(status));
+	/* or else a success would look like the reason of a failure */
+	if (status >= 200 && status < 300 && status != 207)
+		appendStringInfoString(out, "unexpected reply: ");
 	if (status > 0 && (line.len < digits || memcmp(line.text, number, digits) != 0))
 		appendStringInfoString(out, number);
 	append_clean(out, line.text, line.len, BCD_JSON_ERROR_MAX - (out->len - before));

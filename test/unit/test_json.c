@@ -258,6 +258,8 @@ test_error_families(void)
 			 "{\"data\":[{\"id\":1}],\"errors\":[{\"status\":422,\"title\":\"Bulk operation has failed\",\"type\":\"t\","
 			 "\"errors\":{\"1\":\"key exists\",\"2\":\"value is empty\"}}],\"meta\":{\"total\":2,\"success\":1,\"failed\":1}}",
 			 "422 Bulk operation has failed (1: key exists, 2: value is empty)");
+	/* a success that is not what was expected */
+	error_is(200, "application/json", "{\"data\":[],\"meta\":{}}", "unexpected reply: 200 data: , meta:");
 	error_is(207, "application/json",
 			 "{\"data\":[{\"id\":501}],\"errors\":{\"status\":207,\"title\":\"Partly done\",\"type\":\"t\","
 			 "\"errors\":{\"inventory_level\":\"not saved\"}},\"meta\":{}}",
