@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -170,6 +171,22 @@ definition(const char *feed)
 }
 
 /*
+ * PostgreSQL keeps the rows that a statement has changed for triggers by
+ * statement, and counts them as temporary files: the only way in which capture
+ * can make a statement fail.  So whoever limits these is told.
+ */
+static void
+advise_capture(const BcdFeed *feed)
+{
+	if (temp_file_limit < 0 || strcmp(feed->capture, "statement") != 0)
+		return;
+	ereport(NOTICE,
+			(errmsg("statements that change many rows at once may exceed temp_file_limit, which is %d kB", temp_file_limit),
+			 errdetail("With capture by statement, PostgreSQL keeps the old and new versions of all rows that a statement changes, in temporary files if they are larger than work_mem."),
+			 errhint("Set a limit that is larger than both versions of the table, or use capture => 'row'.")));
+}
+
+/*
  * bcdelta.track(source, server, resource, fields, feed, key, capture,
  * on_delete, on_conflict, options, filter): returns the new feed's name.
  *
@@ -201,6 +218,7 @@ bcdelta_track(PG_FUNCTION_ARGS)
 	bcd_check_clash(feed, args.fields);
 	bcd_mapping_advise(feed);
 	bcd_policy_advise(feed, args.on_conflict);
+	advise_capture(feed);
 
 	/*
 	 * keep the lock, but close the table, because DDL fails while it is open

@@ -241,6 +241,16 @@ SELECT * FROM captured();
 SELECT trouble('price');
 ROLLBACK;
 
+-- what may make a statement fail
+SELECT bcdelta.untrack('price');
+SET temp_file_limit = '1GB';
+SET client_min_messages = notice;
+SELECT bcdelta.track('price', 'shop', 'brand', '{"name": "net::text"}');
+SELECT bcdelta.untrack('price');
+SELECT bcdelta.track('price', 'shop', 'brand', '{"name": "net::text"}', capture => 'row');
+SET client_min_messages = warning;
+RESET temp_file_limit;
+
 DROP EXTENSION bcdelta CASCADE;
 DROP TABLE stock, stock_d, media, price CASCADE;
 DROP FUNCTION captured, trouble;
