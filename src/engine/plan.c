@@ -107,6 +107,9 @@ group_size(BcdLane *lane, BcdStage stage, int most)
 
 	if (dlist_is_empty(&lane->gates->gate[stage].queue) || !bcd_endpoint_is_free(lane, stage))
 		return 0;
+	/* rows below the same parents may be the next that are claimed */
+	if (parents.most > 0 && !parents.records && !whole && !bcd_gates_exhausted(lane) && bcd_lane_has_room(lane))
+		return 0;
 	batch = bcd_batch_limit(lane, stage);
 	first = dlist_head_element(BcdItem, node, &lane->gates->gate[stage].queue);
 	shares = lane->gates->gate[stage].writes && batch > 1 && bcd_action_shares(bcd_action_of(lane, stage, first));

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 
-from calls_kinds import KINDS, PRODUCT, VERIFY, requests
+from calls_kinds import KINDS, NEW, PRODUCT, VERIFY, requests
 from fixtures import Products, Store, say, table
 
 
@@ -65,10 +65,15 @@ class Rows:
     table p, if there is one, which is tracked as products, or as "above" says
     (resource and fields). Those are pushed before, unless "together"; and so
     are the rows of other tables, "beside": resource and fields of each.
+
+    "first" is for what is asked of a store once: a change of rows (NEW: that they
+    are made), their number, the least number of calls, and why.  Those rows are gone
+    when the others come.
     """
 
     def __init__(self, bench, resource, n, fields, per=1, product=None, above=None, beside=(), together=False,
-                 options=None, on_delete="delete", **settings):
+                 options=None, on_delete="delete", first=None, **settings):
+        self.first, self.parent = first, n // per + 1 if per else None
         self.store, self.sql, self.together = Store(bench, **settings), bench.sql, together
         self.feeds = []
         for number, (other, others) in enumerate(beside):
@@ -89,6 +94,23 @@ class Rows:
                      % (name, name, per, n, name, self.store.name, resource, json.dumps(fields).replace("'", "''"),
                         on_delete, json.dumps(options or {}), name))
         self.feeds.insert(0, name)
+
+    def count_first(self, calls, kind):
+        """Counts what a store is asked once, with rows of its own."""
+        change, most, least, why = self.first
+        if self.parent:
+            self.sql.run("INSERT INTO p VALUES (%d, 0)" % self.parent)
+            self.sql.push("p")
+        self.sql.run("CREATE TABLE others AS TABLE t; DELETE FROM t; INSERT INTO t SELECT 1 - n, %d FROM generate_series(1, %d) AS n" % (self.parent or 0, most))
+        if change != NEW:
+            self.push()
+        calls.add(kind + ": the first, once per store", least, why, self.store, self.after(change) if change else self.push)
+        self.sql.run("DELETE FROM t")
+        self.push()
+        if self.parent:
+            self.sql.run("DELETE FROM p WHERE id = %d" % self.parent)
+            self.sql.push("p")
+        self.sql.run("INSERT INTO t TABLE others; DROP TABLE others")
 
     def push(self):
         if not self.together:
@@ -146,6 +168,8 @@ def part_calls(bench):
             continue
         n = min(10000 // bench.scale, most or 10000)
         rows = Rows(bench, resource, n, **making)
+        if rows.first:
+            rows.count_first(calls, kind)
         for what, change, least, why in steps:
             calls.add("%s: %s" % (kind, what) if n * bench.scale == 10000 else "%d %s: %s" % (n, kind, what), least(n), why, rows.store,
                       rows.verify if change is VERIFY else rows.after(change) if change else rows.push)

@@ -61,19 +61,20 @@ subtest 'addresses and attribute values of customers' => sub {
 CREATE TABLE buyer (id int PRIMARY KEY);
 CREATE TABLE place (id int PRIMARY KEY);
 CREATE TABLE trait (id int PRIMARY KEY);
-CREATE TABLE value (buyer int, trait int, PRIMARY KEY (buyer, trait));
+CREATE TABLE value (id int PRIMARY KEY, buyer int, trait int);
 SELECT bcdelta.track('buyer', 'shop', 'customer', '{"email": "''p'' || id || ''@example.org''", "first_name": "''F''", "last_name": "''L''"}');
 SELECT bcdelta.track('trait', 'shop', 'customer_attribute', '{"name": "''T'' || id", "type": "''string''"}');
 SELECT bcdelta.track('place', 'shop', 'customer_address', '{"first_name": "''F''", "last_name": "''L''", "address1": "''Street 1''", "city": "''Bergen''", "state_or_province": "''''",
 	"postal_code": "''5003''", "country_code": "''NO''", "customer_id": "bcdelta.ref(''buyer'', id)"}');
-SELECT bcdelta.track('value', 'shop', 'customer_attribute_value', '{"customer_id": "bcdelta.ref(''buyer'', buyer)", "attribute_id": "bcdelta.ref(''trait'', trait)", "value": "''V''"}');
+SELECT bcdelta.track('value', 'shop', 'customer_attribute_value', '{"customer_id": "bcdelta.ref(''buyer'', buyer)", "attribute_id": "bcdelta.ref(''trait'', trait)", "value": "''V'' || pg_sleep(0.002)"}');
 INSERT INTO buyer SELECT generate_series(1, 500);
 INSERT INTO trait VALUES (1), (2);
 EOC
 	push_all('customers');
-	$shop->sql('INSERT INTO place SELECT generate_series(1, 500); INSERT INTO value SELECT b, t FROM generate_series(1, 250) AS b, generate_series(1, 2) AS t');
+	$shop->sql('INSERT INTO place SELECT generate_series(1, 500); INSERT INTO value SELECT 1000 + b + 250 * t, b, t FROM generate_series(1, 250) AS b, generate_series(1, 2) AS t');
 	my $calls = push_all('their addresses and values');
 	is($calls->{'GET /customers/addresses'}, 2, 'addresses are looked up for 250 customers at a time') or diag(explain($calls));
+	is($calls->{'PUT /customers/attribute-values'}, 25, 'values are written for ten customers at a time, each with both of its own');
 	$shop->clear;
 	is($shop->verify(q('value'))->{conflicts}, 0, 'all agree');
 	$calls = requests();
