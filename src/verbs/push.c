@@ -403,7 +403,7 @@ push_read(BcdItem *item, const cJSON *record)
 	}
 	if (record == NULL)
 	{
-		if (!bcd_gone_is_disputed(item))
+		if (!(item->wanted == NULL && bcd_push_gone_unlisted(item)) && !bcd_gone_is_disputed(item))
 			bcd_decide_gone(item);
 		return;
 	}

@@ -33,6 +33,12 @@
 #include "tables/link.h"
 #include "verbs/push_gone.h"
 
+/*
+ * A new record may appear in the store's lists only after some seconds, so one
+ * that is not there may be younger than this.
+ */
+#define LISTED_MS	60000
+
 /* Returns the item to the queue, because it cannot be handled yet. */
 void
 bcd_push_later(BcdItem *item)
@@ -131,10 +137,10 @@ decide_hiding(BcdItem *item, const cJSON *record)
  * Decides about a row that is gone, once all existing rows have been looked
  * up. The record is no longer the row's own if a new row has its natural key,
  * or if the row merely got another key. record: if it was read because somebody
- * may have edited it; else NULL.
+ * may have edited it; else NULL.  unlisted: it was to be read, but is not listed.
  */
 static void
-recheck(BcdItem *item, const cJSON *record)
+recheck(BcdItem *item, const cJSON *record, bool unlisted)
 {
 	BcdFeed    *feed = item->lane->feed;
 	char	   *owner;
@@ -174,8 +180,8 @@ recheck(BcdItem *item, const cJSON *record)
 		bcd_decide_done(item, BCD_DELETED, BCD_LINK_REMOVE);
 		item->decision.gone_id = item->store_id;
 	}
-	else if (record == NULL && (bcd_removal_is_guarded(item) || must_look(item) ||
-								(is_deleted_now(item) && bcd_item_is_out_of_reach(item))))
+	else if (record == NULL && !unlisted && (bcd_removal_is_guarded(item) || must_look(item) ||
+											 (is_deleted_now(item) && bcd_item_is_out_of_reach(item))))
 	{
 		bcd_decide_stage(item, BCD_READ);
 		item->decision.whole = must_look(item) && is_deleted_now(item);
@@ -191,7 +197,22 @@ recheck(BcdItem *item, const cJSON *record)
 void
 bcd_push_recheck(BcdItem *item)
 {
-	recheck(item, NULL);
+	recheck(item, NULL, false);
+}
+
+/*
+ * The record of a row that is gone was to be read before it is removed or hidden,
+ * and the store does not list it.  If it may have been made too recently, decides
+ * that this is done nevertheless, which does no harm if it is gone, while it would
+ * stay for good if it is not.  Else returns false.
+ */
+bool
+bcd_push_gone_unlisted(BcdItem *item)
+{
+	if (item->refusal || item->body || item->written_ms >= LISTED_MS)
+		return false;
+	recheck(item, NULL, true);
+	return true;
 }
 
 /*
@@ -218,5 +239,5 @@ bcd_push_gone_read(BcdItem *item, const cJSON *record)
 	if (item->refusal)
 		decide_not_removed(item);
 	else
-		recheck(item, record);
+		recheck(item, record, false);
 }

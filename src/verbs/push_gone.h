@@ -9,6 +9,7 @@
 
 extern void bcd_push_later(BcdItem *item);
 extern void bcd_push_recheck(BcdItem *item);
+extern bool bcd_push_gone_unlisted(BcdItem *item);
 extern void bcd_push_gone_read(BcdItem *item, const cJSON *record);
 
 #endif							/* BCD_PUSH_GONE_H */

@@ -180,5 +180,25 @@ EOC
 	is($store->state('price_records')->[0]{price}, 2, 'and the change arrives');
 };
 
+subtest 'a record that is not listed yet does not stay when its row is gone' => sub {
+	my %kind = (makers => 'brand', groups => 'category', articles => 'product');
+	$shop->sql("SELECT bcdelta.alter_feed(feed, on_delete => 'delete') FROM unnest(ARRAY['makers', 'groups', 'articles']) AS f (feed)");
+	$store->settings({ list_delay_ms => 3600000 });
+	$shop->sql("INSERT INTO makers VALUES ('Y', 'Young'); INSERT INTO groups VALUES (70, NULL, 'Young'); INSERT INTO articles (sku, title, price) VALUES ('Y-1', 'Young', 1), ('Y-2', 'Young, too', 1)");
+	is($shop->push->{created}, 4, 'records') or diag(explain($shop->errors));
+	my %ids = (makers => [ $shop->id('makers', 'Y') ], groups => [ $shop->id('groups', 70) ], articles => [ map { $shop->id('articles', "Y-$_") } 1, 2 ]);
+	$store->remove('product', $ids{articles}[1]);
+	$shop->sql("DELETE FROM makers WHERE code = 'Y'; DELETE FROM groups WHERE id = 70; DELETE FROM articles WHERE sku LIKE 'Y-%'");
+	is($shop->push->{deleted}, 4, 'whose rows are gone') or diag(explain($shop->errors));
+	$store->settings({ list_delay_ms => 0 });
+	$store->settle;
+	foreach my $feed (sort keys %kind)
+	{
+		my %there = map { ($_->{id} // $_->{category_id}) => 1 } @{ $store->state({ brand => 'brands', category => 'categories', product => 'products' }->{ $kind{$feed} }) };
+		is_deeply([ grep { $there{$_} } @{ $ids{$feed} } ], [], "$feed: none stays");
+	}
+	is_deeply($shop->pending, {}, 'nothing is left pending') or diag(explain($shop->errors));
+};
+
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
 done_testing();
