@@ -280,7 +280,9 @@ subtest 'the SOP knows every kind of trouble' => sub {
 };
 
 subtest 'a plan of plan_cutover() has words for each of its steps, messages and limits' => sub {
-	$shop->sql("SELECT bcdelta.plan_cutover('shop', now() + interval '9 days', time_zone => 'Europe/Berlin')");
+	# a plan cannot be moved while one of its steps runs
+	$shop->sql("BEGIN; SELECT bcdelta.plan_cutover('shop', now() + interval '9 days', time_zone => 'Europe/Berlin');
+		UPDATE bcdelta.cutover_step SET due_at = now() + interval '1 day' WHERE name ~ '^baseline'; COMMIT");
 	my $runbook = paper("runbook('shop')");
 	is_deeply(broken($runbook), [], 'the runbook');
 	unlike($runbook, qr/^### .*\n\n\n/m, 'says what happens at each step');
