@@ -304,6 +304,9 @@ SELECT request_id || '=' || count(*) FROM (
 GROUP BY request_id
 EOC
 
+	my %written;
+	$written{$_} = 1 foreach @{ $shop->list("SELECT request_id || ' ' || store_id FROM bcdelta.result WHERE request_id IS NOT NULL AND store_id IS NOT NULL") };
+
 	# libcurl may send a request without a body again, over a new connection, with
 	# the same correlation id: this is still one attempt.
 	$recorded{ $_->{correlation_id} } += delete $recorded{"teststore-$_->{n}"} // 0 foreach @writes;
@@ -324,7 +327,13 @@ EOC
 		{
 			# a row whose product and stock were under way has one result
 			my $what = join ' ', @$entry{qw(method path)}, $entry->{status} // '-', $entry->{fault} // '', $results // 0, 'results';
-			$interrupted{ $_->[0] =~ s/stock/products/r . ' ' . ($_->[1] // "of request $entry->{n}") }{ $entry->{n} } = $what foreach @items;
+			foreach my $item (@items)
+			{
+				my ($kind, $id) = @$item;
+				# of rows in one request, some may have had another one under way
+				next if $results && defined $id && ($written{"$entry->{correlation_id} $id"} || $written{"teststore-$entry->{n} $id"});
+				$interrupted{ $kind =~ s/stock/products/r . ' ' . ($id // "of request $entry->{n}") }{ $entry->{n} } = $what;
+			}
 			next;
 		}
 		push @unrecorded, "request $entry->{n} $entry->{method} $entry->{path} ($entry->{status} @{[$entry->{fault} // '']}): $results results for " . @items . ' items';
